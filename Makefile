@@ -1,0 +1,44 @@
+# make demo   grades the reference submission that the repo ships
+# make test   lint, types, tests
+# make bench  seconds per submission, beside the plain way
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := ift6135_h25
+export OMP_NUM_THREADS := 1
+
+.PHONY: setup test lint types demo bench release clean
+
+setup: $(READY)
+
+# The environment has its own uv, so that nothing outside this folder changes.
+$(READY): requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -e .
+	touch $@
+
+test: lint types
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY)
+	$(BIN)/mypy
+
+demo: $(READY)
+	mkdir -p build
+	cd solutions/$(DEMO) && ../../$(BIN)/python -m zipfile -c ../../build/reference.zip q*.py
+	$(BIN)/genlab grade build/reference.zip -a $(DEMO) -o build/demo
+
+bench: $(READY)
+	$(BIN)/python -m tests.benchmark
+
+release: $(READY)
+	$(BIN)/genlab release
+
+clean:
+	rm -rf build $(VENV)

@@ -1,0 +1,204 @@
+"""The manifest of an assignment, `solutions/<id>/assignment.toml`, as typed models.
+
+Everything that a course decides stands there once: parts, questions, points, files, limits, rubric lines.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"
+
+
+class ManifestError(ValueError):
+    """The manifest is missing or says something that cannot be; the message names file and field."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _plain_relative(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts or str(path) != name:
+        raise ValueError(f"{name!r} is not a plain relative path")
+    return name
+
+
+class SourceFile(_Model):
+    """A Python file of the assignment and the master it is made from."""
+
+    name: str = Field(description="path in the student's folder, with forward slashes")
+    master: str = Field(default="", description="path of the master, relative to the manifest; default: `name`")
+
+    _check_name = field_validator("name")(_plain_relative)
+
+    @property
+    def module(self) -> str:
+        """Dotted module name, such as `ddpm_utils.args`."""
+        return self.name.removesuffix(".py").replace("/", ".")
+
+    @property
+    def master_path(self) -> str:
+        """Path of the master, relative to the folder of the manifest."""
+        return self.master or self.name
+
+
+class Unit(_Model):
+    """The smallest thing that is graded automatically: a function or a method, with its points."""
+
+    name: str
+    points: float = Field(ge=0)
+    file: str = Field(description="name of the submitted file that holds it")
+
+
+class RubricLine(_Model):
+    """What a person looks for in an answer, and what it is worth."""
+
+    points: float = Field(ge=0)
+    text: str
+
+
+class Question(_Model):
+    """One question of the handout. Units are graded by the checks, rubric lines by a person."""
+
+    id: str
+    title: str
+    points: float = Field(ge=0)
+    kind: Literal["auto", "training", "written"]
+    units: tuple[Unit, ...] = ()
+    rubric: tuple[RubricLine, ...] = ()
+
+    @model_validator(mode="after")
+    def _points_add_up(self) -> Question:
+        total = sum(unit.points for unit in self.units) + sum(line.points for line in self.rubric)
+        if abs(total - self.points) > 1e-9:
+            raise ValueError(f"question {self.id}: units and rubric add up to {total:g}, not to {self.points:g}")
+        if self.kind == "auto" and self.rubric:
+            raise ValueError(f"question {self.id}: an auto-graded question has no rubric")
+        return self
+
+    @property
+    def auto_points(self) -> float:
+        """Points that the checks give."""
+        return sum(unit.points for unit in self.units)
+
+
+class Part(_Model):
+    """A part of the handout, such as "VAE"."""
+
+    id: str
+    title: str
+    points: float = Field(ge=0)
+    questions: tuple[Question, ...]
+
+    @model_validator(mode="after")
+    def _points_add_up(self) -> Part:
+        total = sum(question.points for question in self.questions)
+        if abs(total - self.points) > 1e-9:
+            raise ValueError(f"part {self.id}: its questions add up to {total:g}, not to {self.points:g}")
+        return self
+
+
+class Limits(_Model):
+    """What a submission may use. Times are wall-clock seconds, sizes are as named."""
+
+    import_seconds: float = Field(default=20.0, gt=0, description="importing the submitted files, per check")
+    call_seconds: float = Field(default=10.0, gt=0, description="one call of a submitted function")
+    budget_seconds: float = Field(default=480.0, gt=0, description="all checks of one submission together")
+    memory_mb: int = Field(default=1500, gt=0, description="memory of a child beyond what torch has mapped")
+    disk_mb: int = Field(default=64, gt=0, description="scratch space of a child, and its largest file")
+    output_kb: int = Field(default=64, gt=0, description="printed output that is kept")
+    output_max_mb: int = Field(default=16, gt=0, description="printed output after which the child is ended")
+    upload_mb: int = Field(default=50, gt=0, description="unpacked size of a submission")
+    upload_entries: int = Field(default=2000, gt=0, description="entries of a submission")
+    file_kb: int = Field(default=1000, gt=0, description="size of one submitted source file")
+
+
+class Assignment(_Model):
+    """An assignment: what is asked, what is handed in, how it is limited."""
+
+    id: str = Field(pattern=r"^[a-z0-9_]+$")
+    title: str
+    language: Literal["en", "fr"] = "en"
+    files: tuple[SourceFile, ...] = Field(description="what a student hands in")
+    support: tuple[SourceFile, ...] = Field(default=(), description="given modules; always ours, never the student's")
+    extras: tuple[SourceFile, ...] = Field(default=(), description="given scripts that no check needs")
+    imports: tuple[str, ...] = Field(default=(), description="modules that a submission may import")
+    scratch_dirs: tuple[str, ...] = Field(default=(), description="folders that the working directory has")
+    requirements: tuple[str, ...] = Field(default=(), description="lines of the student's requirements.txt")
+    limits: Limits = Limits()
+    parts: tuple[Part, ...]
+    folder: Path = Field(default=Path(), exclude=True)
+
+    _check_scratch = field_validator("scratch_dirs")(lambda names: tuple(_plain_relative(n) for n in names))
+
+    @model_validator(mode="after")
+    def _names_are_known_and_unique(self) -> Assignment:
+        names = [file.name for file in (*self.files, *self.support, *self.extras)]
+        for kind, items in (
+            ("file", names),
+            ("question", [question.id for question in self.questions]),
+            ("unit", [unit.name for unit in self.units]),
+        ):
+            doubled = sorted({item for item in items if items.count(item) > 1})
+            if doubled:
+                raise ValueError(f"{kind} named twice: {', '.join(doubled)}")
+        submitted = {file.name for file in self.files}
+        for unit in self.units:
+            if unit.file not in submitted:
+                raise ValueError(f"unit {unit.name}: {unit.file} is not one of the submitted files")
+        return self
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """All questions, in the order of the handout."""
+        return tuple(question for part in self.parts for question in part.questions)
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """All auto-graded units, in the order of the handout."""
+        return tuple(unit for question in self.questions for unit in question.units)
+
+    @property
+    def points(self) -> float:
+        """Points of the whole assignment."""
+        return sum(part.points for part in self.parts)
+
+    @property
+    def checks(self) -> Path:
+        """Folder of the hidden checks."""
+        return Path(__file__).resolve().parent / "checks" / self.id
+
+    def master(self, file: SourceFile) -> Path:
+        """Path of the master of `file`."""
+        return (self.folder / file.master_path).resolve()
+
+
+def load_assignment(name: str, solutions: Path = SOLUTIONS) -> Assignment:
+    """Read `solutions/<name>/assignment.toml`.
+
+    Raises:
+        ManifestError: the assignment is unknown, or its manifest is not valid; the message says where.
+    """
+    path = solutions / name / "assignment.toml"
+    if not path.is_file():
+        raise ManifestError(f"no assignment {name!r}; there are: {', '.join(assignment_names(solutions))}")
+    try:
+        return Assignment(**tomllib.loads(path.read_text("utf-8")), folder=path.parent)
+    except (ValidationError, tomllib.TOMLDecodeError) as error:
+        raise ManifestError(f"{path}: {error}") from error
+
+
+def assignment_names(solutions: Path = SOLUTIONS) -> list[str]:
+    """Ids of all assignments that have a manifest."""
+    return sorted(path.parent.name for path in solutions.glob("*/assignment.toml"))
