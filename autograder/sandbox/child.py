@@ -1,0 +1,251 @@
+"""Life of a jailed child: load a submission's sources, serve calls on them, send back plain values.
+
+Requests and answers are frames of `wire`. A request is a dict with an `op`:
+
+    load        sources, probes, seed         install the sources and the guards
+    import      module, seed                  import a module of the submission
+    get         target                        value of an attribute
+    set         target, value                 set an attribute
+    call        target, args, kwargs, wrt, cotangent    call; with `wrt` also gradients
+    signature   target                        names of the parameters, and which of them have no default
+
+An answer is `{"value": ...}` (with `grads` and `changed` for a call) or `{"error": {...}}`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from autograder.sandbox import wire
+from autograder.sandbox.guards import install_guards, seed_everything, unchanged
+from autograder.sandbox.modules import SUBMISSION, SourceFinder
+from autograder.sandbox.probes import Probe
+
+PROBES = "genlab_probes"
+
+
+class _Channel:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self, size: int) -> bytes:
+        parts = []
+        while size:
+            part = os.read(self._descriptor, min(size, 1 << 20))
+            if not part:
+                raise EOFError
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def receive(self) -> Any:
+        prefix = self.read(wire.PREFIX.size)
+        return wire.decode(prefix, self.read(wire.frame_size(prefix)))
+
+    def send(self, frame: bytes) -> None:
+        view = memoryview(frame)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+
+class _Objects:
+    """Objects that stay in the child: handles that it gave out, and the probes that it made."""
+
+    def __init__(self) -> None:
+        self._handles: dict[int, Any] = {}
+        self._probes: dict[int, Any] = {}
+
+    def stand_for(self, item: Any) -> wire.Handle | None:
+        if type(item).__module__ in ("numpy", "builtins") and not callable(item):
+            return None
+        if isinstance(item, (bool, int, float, str, list, tuple, dict)) and not isinstance(item, Probe):
+            return None
+        self._handles[id(item)] = item
+        return wire.Handle(id(item), type(item).__name__)
+
+    def resolve(self, value: Any) -> Any:
+        """Put the objects in the place of the references in a decoded value."""
+        if isinstance(value, wire.Ref):
+            target = self._root(value.root)
+            for name in value.path:
+                target = getattr(target, name)
+            return target
+        if isinstance(value, wire.Handle):
+            return self._handles[value.id]
+        if type(value) in (list, tuple):
+            return type(value)(self.resolve(item) for item in value)
+        if type(value) is dict:
+            return {key: self.resolve(item) for key, item in value.items()}
+        return value
+
+    def _root(self, root: dict[str, Any]) -> Any:
+        if "module" in root:
+            return importlib.import_module(root["module"])
+        if "handle" in root:
+            return self._handles[root["handle"]]
+        key = root["probe"]
+        if key not in self._probes:
+            made = getattr(importlib.import_module(PROBES), root["class"])
+            self._probes[key] = made(*self.resolve(root["args"]), **self.resolve(root["kwargs"]))
+        return self._probes[key]
+
+
+def run_child(descriptor: int, layers: dict[str, str]) -> None:
+    """Serve requests on a connected descriptor until the grader closes it.
+
+    Args:
+        descriptor: the channel.
+        layers: what the jail holds; sent first.
+    """
+    channel = _Channel(descriptor)
+    channel.send(wire.encode({"layers": layers}))
+    objects = _Objects()
+    while True:
+        try:
+            request = channel.receive()
+        except EOFError:
+            return
+        try:
+            answer = wire.encode(_OPERATIONS[request.pop("op")](objects, **request), objects.stand_for)
+        except wire.WireError as error:
+            answer = wire.encode({"error": {"type": "WireError", "message": str(error), "lines": [], "own": False}})
+        except BaseException as error:
+            answer = wire.encode({"error": _describe(error)})
+        channel.send(answer)
+
+
+def _load(objects: _Objects, sources: dict[str, str], probes: str, seed: int) -> dict[str, Any]:
+    install_guards()
+    seed_everything(seed)
+    SourceFinder({**sources, f"{PROBES}.py": probes}).install()
+    return {"value": None}
+
+
+def _import(objects: _Objects, module: str, seed: int) -> dict[str, Any]:
+    importlib.import_module(module)
+    seed_everything(seed)
+    return {"value": None}
+
+
+def _get(objects: _Objects, target: wire.Ref) -> dict[str, Any]:
+    return {"value": objects.resolve(target)}
+
+
+def _set(objects: _Objects, target: wire.Ref, value: Any) -> dict[str, Any]:
+    holder = objects.resolve(wire.Ref(target.root, target.path[:-1]))
+    setattr(holder, target.path[-1], objects.resolve(value))
+    return {"value": None}
+
+
+def _signature(objects: _Objects, target: wire.Ref) -> dict[str, Any]:
+    parameters = inspect.signature(objects.resolve(target)).parameters.values()
+    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return {
+        "value": {
+            "names": [p.name for p in named],
+            "required": [p.name for p in named if p.default is p.empty],
+        }
+    }
+
+
+def _call(
+    objects: _Objects,
+    target: wire.Ref,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    wrt: list[Any],
+    cotangent: Any,
+) -> dict[str, Any]:
+    function = objects.resolve(target)
+    args, kwargs = objects.resolve(args), objects.resolve(kwargs)
+    names = {**{str(i): arg for i, arg in enumerate(args)}, **kwargs}
+    inputs = gradient_inputs([names[key] if isinstance(key, str) else objects.resolve(key) for key in wrt])
+    changed: list[str] = []
+    with unchanged(names, changed):
+        value = function(*args, **kwargs)
+    answer: dict[str, Any] = {"value": value, "changed": _parameter_names(function, changed)}
+    if wrt:
+        answer["grads"] = gradients(value, inputs, cotangent)
+    return answer
+
+
+def gradient_inputs(items: list[Any]) -> list[torch.Tensor]:
+    """Leaf tensors behind what gradients are asked for: tensors (made to require them) and parameters of modules."""
+    leaves: list[torch.Tensor] = []
+    for item in items:
+        leaves += [item.requires_grad_()] if isinstance(item, torch.Tensor) else list(item.parameters())
+    return leaves
+
+
+def gradients(value: Any, inputs: list[torch.Tensor], cotangent: torch.Tensor | None) -> list[torch.Tensor] | None:
+    """Vector-Jacobian product of `cotangent` (default: ones) with the Jacobian of `value`.
+
+    Returns:
+        One tensor for each input (zeros where `value` does not depend on it), or None where `value` carries no graph.
+    """
+    if not isinstance(value, torch.Tensor) or not value.requires_grad:
+        return None
+    weighted = value if cotangent is None else value * cotangent.to(value.dtype)
+    # of a scalar: with grad_outputs, autograd imports torch's symbolic shapes, for two seconds
+    found = torch.autograd.grad(weighted.sum(), inputs, allow_unused=True)
+    return [torch.zeros_like(leaf) if grad is None else grad for leaf, grad in zip(inputs, found, strict=True)]
+
+
+def _parameter_names(function: Any, keys: list[str]) -> list[str]:
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return keys
+    return [names[int(key)] if key.isdigit() and int(key) < len(names) else key for key in keys]
+
+
+def _describe(error: BaseException) -> dict[str, Any]:
+    """Type, text and the submission's own lines of an exception."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SyntaxError) and error.filename and error.filename.startswith(SUBMISSION):
+        frames.append(
+            traceback.FrameSummary(
+                error.filename, error.lineno or 0, "<module>", line=error.text or "", lookup_line=False
+            )
+        )
+    own = [frame for frame in frames if frame.filename.startswith(SUBMISSION + "/")]
+    raised_here = bool(frames) and frames[-1].filename.startswith(SUBMISSION + "/")
+    by_hand = raised_here and (frames[-1].line or "").lstrip().startswith(("raise", "assert"))
+    return {
+        "type": type(error).__name__,
+        "message": _text(error),
+        "own": by_hand,
+        "lines": [
+            [
+                frame.filename.removeprefix(SUBMISSION + "/"),
+                frame.lineno or 0,
+                frame.name,
+                (frame.line or "").strip(),
+            ]
+            for frame in own
+        ],
+    }
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:2000]
+    except BaseException:  # an exception class of the submission may do anything here
+        return ""
+
+
+_OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {
+    "load": _load,
+    "import": _import,
+    "get": _get,
+    "set": _set,
+    "call": _call,
+    "signature": _signature,
+}

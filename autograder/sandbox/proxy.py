@@ -1,0 +1,135 @@
+"""`student.q1_vae.log_mean_exp(y)` as a call in the child, and what a check needs besides calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from autograder.sandbox import wire
+from autograder.sandbox.child import gradient_inputs, gradients
+from autograder.sandbox.session import Session
+
+
+class Remote:
+    """An object in the child: attribute access names another one, a call is a call there.
+
+    What a call returns is a plain value, or a `Remote` where the object has to stay. Attributes are read by `fetch`.
+    """
+
+    def __init__(self, session: Session, ref: wire.Ref, kind: str = "") -> None:
+        """Made by `Student` and by calls."""
+        self._session = session
+        self._ref = ref
+        self._kind = kind
+
+    def __genlab_ref__(self) -> wire.Ref:
+        """What stands for this object in a request."""
+        return self._ref
+
+    def __getattr__(self, name: str) -> Remote:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Remote(self._session, wire.Ref(self._ref.root, (*self._ref.path, name)))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _localise(self._session, self._session.call(self._ref, args, kwargs)["value"])
+
+    def __repr__(self) -> str:
+        return f"<{self._kind or '.'.join(self._ref.path) or 'object'} of the submission>"
+
+
+class Student:
+    """The submission, as a namespace of its modules. The child starts at the first use of a module."""
+
+    def __init__(self, start: Callable[[], Session]) -> None:
+        """`start` makes the session."""
+        self._start = start
+        self._session: Session | None = None
+
+    @property
+    def session(self) -> Session:
+        """The running session."""
+        if self._session is None:
+            self._session = self._start()
+        return self._session
+
+    @property
+    def started(self) -> bool:
+        """Whether a child was started."""
+        return self._session is not None
+
+    def __getattr__(self, module: str) -> Remote:
+        if module.startswith("_"):
+            raise AttributeError(module)
+        self.session.import_module(module)
+        return Remote(self.session, wire.Ref({"module": module}))
+
+    def copy_of(self, probe: Any) -> Remote:
+        """The child's copy of a probe, to read what it recorded."""
+        name, args, kwargs = probe.probe_spec
+        root = {"probe": probe.probe_key, "class": name, "args": args, "kwargs": kwargs}
+        return Remote(self.session, wire.Ref(root))
+
+    def close(self) -> None:
+        """End the child."""
+        if self._session is not None:
+            self._session.close()
+
+
+def fetch(remote: Remote) -> Any:
+    """Value of an attribute, such as `fetch(ddpm.beta)`."""
+    answer = remote._session.request({"op": "get", "target": remote._ref})
+    return _localise(remote._session, answer["value"])
+
+
+def assign(remote: Remote, value: Any) -> None:
+    """Set an attribute, such as `assign(trainer.current_epoch, 3)`."""
+    remote._session.request({"op": "set", "target": remote._ref, "value": value})
+
+
+def parameter_names(remote: Remote) -> tuple[list[str], list[str]]:
+    """Names of a function's parameters, and of those without a default (without `self` for a bound method)."""
+    answer = remote._session.request({"op": "signature", "target": remote._ref})["value"]
+    return [str(name) for name in answer["names"]], [str(name) for name in answer["required"]]
+
+
+def value_and_gradients(
+    function: Any,
+    *args: Any,
+    wrt: tuple[Any, ...] = (0,),
+    cotangent: torch.Tensor | None = None,
+    **kwargs: Any,
+) -> tuple[Any, list[torch.Tensor] | None]:
+    """Call a function, of the submission or of the reference, and take the gradient of what it returns.
+
+    Args:
+        function: what to call with `args` and `kwargs`.
+        wrt: positions of positional arguments, names of keyword arguments, or probes whose parameters are meant.
+        cotangent: weights of the result's entries, in its shape; default ones.
+
+    Returns:
+        The value, and one gradient per tensor asked for, or None where the value carries no gradient.
+    """
+    keys = tuple(str(key) if isinstance(key, int) else key for key in wrt)
+    if isinstance(function, Remote):
+        answer = function._session.call(function._ref, args, kwargs, keys, cotangent)
+        return _localise(function._session, answer["value"]), answer.get("grads")
+    names = {**{str(i): arg for i, arg in enumerate(args)}, **kwargs}
+    for key in keys:
+        if isinstance(key, str):
+            names[key] = names[key].detach().clone()
+    inputs = gradient_inputs([names[key] if isinstance(key, str) else key for key in keys])
+    value = function(*(names[str(i)] for i in range(len(args))), **{key: names[key] for key in kwargs})
+    return value.detach(), gradients(value, inputs, cotangent)
+
+
+def _localise(session: Session, value: Any) -> Any:
+    if isinstance(value, wire.Handle):
+        return Remote(session, wire.Ref({"handle": value.id}), value.type)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_localise(session, item) for item in value)
+    if isinstance(value, dict):
+        return {key: _localise(session, item) for key, item in value.items()}
+    return value

@@ -1,0 +1,242 @@
+"""The warm process that children are forked from, and the grader's end of it.
+
+It is forked from the grader before the grader has loaded any check, reference or secret, so that its memory holds none;
+it starts no thread, runs no tensor operation, and does what the grader asks: fork a child, reap a child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.sandbox.child import run_child
+from autograder.sandbox.errors import SandboxError
+from autograder.sandbox.jail import JailSettings, apply_layers, child_uid, make_ruleset
+
+_PR_SET_CHILD_SUBREAPER = 36
+_ANSWER_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a child ended: exit code, or number of the signal that ended it, and its peak memory in MB."""
+
+    code: int
+    signal: int
+    peak_mb: float
+
+
+class Zygote:
+    """The grader's end. One zygote serves one child at a time."""
+
+    def __init__(self, settings: JailSettings | None = None, scratch_dirs: tuple[str, ...] = ()) -> None:
+        """Fork the warm process.
+
+        Args:
+            settings: what children may use.
+            scratch_dirs: folders that a child finds in its working directory.
+        """
+        self.settings = settings or JailSettings()
+        self.scratch_dirs = scratch_dirs
+        self.scratch_root = Path(tempfile.mkdtemp(prefix="genlab-"))
+        self.scratch_root.chmod(0o711)
+        self._uid = child_uid() if "uid" in self.settings.layers else None
+        self._children = 0
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            ours.close()
+            _live(theirs, self.settings, self._uid, self.scratch_root)
+        theirs.close()
+        self._control = ours
+        self._control.settimeout(_ANSWER_SECONDS)
+
+    def fork_child(self, channel: socket.socket, output: int) -> tuple[int, Path]:
+        """Start a jailed child that serves `channel` and prints to the descriptor `output`.
+
+        Returns:
+            Its process id and its scratch folder.
+
+        Raises:
+            SandboxError: the zygote is gone.
+        """
+        self._children += 1
+        scratch = self.scratch_root / f"run{self._children}"
+        for name in (".", *self.scratch_dirs):
+            folder = scratch / name
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            if self._uid is not None:
+                os.chown(folder, self._uid, self._uid)
+        answer = self._ask({"fork": str(scratch)}, [channel.fileno(), output])
+        return int(answer["pid"]), scratch
+
+    def reap_child(self, pid: int, scratch: Path) -> Exit:
+        """Kill a child and all that it started, wait for it, and remove its scratch folder.
+
+        Raises:
+            SandboxError: the zygote is gone.
+        """
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+        try:
+            answer = self._ask({"reap": pid})
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return Exit(**answer)
+
+    def _ask(self, request: dict[str, Any], descriptors: list[int] | None = None) -> dict[str, Any]:
+        try:
+            socket.send_fds(self._control, [json.dumps(request).encode()], descriptors or [])
+            raw = self._control.recv(4096)
+        except OSError as error:
+            raise SandboxError(f"the sandbox does not answer: {error}") from error
+        if not raw:
+            raise SandboxError("the sandbox has ended")
+        answer: dict[str, Any] = json.loads(raw)
+        if "error" in answer:
+            raise SandboxError(f"the sandbox could not start a child: {answer['error']}")
+        return answer
+
+    def close(self) -> None:
+        """End the zygote and remove its scratch folder."""
+        self._control.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+        shutil.rmtree(self.scratch_root, ignore_errors=True)
+
+    def __enter__(self) -> Zygote:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _live(control: socket.socket, settings: JailSettings, uid: int | None, scratch_root: Path) -> None:
+    """Life of the warm process; ends with it."""
+    status = 1
+    try:
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(name, signal.SIG_IGN if name == signal.SIGINT else signal.SIG_DFL)
+        os.setsid()
+        _keep_only(control)
+        _adopt_orphans()
+        ruleset = make_ruleset(scratch_root) if "landlock" in settings.layers else None
+        _serve(control, settings, uid, ruleset)
+        _kill_all(_own_children(), uid)  # the grader is gone; nothing of a submission outlives it
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _keep_only(control: socket.socket) -> None:
+    """Close every inherited descriptor but the control channel, and give the process empty standard streams."""
+    keep = control.fileno()
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    highest = max(int(name) for name in os.listdir("/proc/self/fd")) if sys.platform == "linux" else 1024
+    os.closerange(3, keep)
+    os.closerange(keep + 1, highest + 1)
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of whatever a child leaves behind, so that it can be found and ended."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _serve(control: socket.socket, settings: JailSettings, uid: int | None, ruleset: int | None) -> None:
+    while True:
+        raw, descriptors, _, _ = socket.recv_fds(control, 4096, 2)
+        if not raw:
+            return
+        request = json.loads(raw)
+        if "fork" in request:
+            channel, output = descriptors
+            try:
+                pid = os.fork()
+            except OSError as error:
+                answer: dict[str, Any] = {"error": str(error)}
+            else:
+                if pid == 0:
+                    control.close()
+                    _become_child(channel, output, request["fork"], settings, uid, ruleset)
+                answer = {"pid": pid}
+            os.close(channel)
+            os.close(output)
+        else:
+            answer = _reap(request["reap"], uid)
+        control.send(json.dumps(answer).encode())
+
+
+def _become_child(
+    channel: int, output: int, scratch: str, settings: JailSettings, uid: int | None, ruleset: int | None
+) -> None:
+    status = 70
+    try:
+        os.setsid()
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.close(output)
+        os.chdir(scratch)
+        held = apply_layers(settings, uid, ruleset)
+        if ruleset is not None:
+            os.close(ruleset)
+        run_child(channel, held)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _reap(pid: int, uid: int | None) -> dict[str, Any]:
+    """Wait for a killed child, then end and wait for everything else that was left to this process."""
+    _, status, usage = os.wait4(pid, 0)
+    for _ in range(100):
+        left = _own_children()
+        if not left:
+            break
+        _kill_all(left, uid)
+        for other in left:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(other, 0)
+    return {
+        "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0,
+        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
+        "peak_mb": usage.ru_maxrss / 1024,
+    }
+
+
+def _own_children() -> list[int]:
+    listing = Path(f"/proc/self/task/{os.getpid()}/children")
+    return [int(word) for word in listing.read_text().split()] if listing.exists() else []
+
+
+def _kill_all(pids: list[int], uid: int | None) -> None:
+    if uid is not None:  # one call that no fork bomb can outrun: everything that the user may signal
+        killer = os.fork()
+        if killer == 0:
+            try:
+                os.setresuid(uid, uid, uid)
+                os.kill(-1, signal.SIGKILL)
+            finally:
+                os._exit(0)
+        os.waitpid(killer, 0)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
