@@ -1,0 +1,1 @@
+"""The hidden checks, one folder for each assignment."""

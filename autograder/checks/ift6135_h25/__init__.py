@@ -1,0 +1,1 @@
+"""Checks of ift6135_h25: MNIST, VAE, DDPM, classifier-free guidance."""

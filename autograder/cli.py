@@ -1,0 +1,105 @@
+"""The command line: `genlab release`, `genlab grade`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from autograder.assignment import Assignment, ManifestError, assignment_names, load_assignment
+
+ROOT = Path(__file__).resolve().parent.parent
+USAGE_ERROR = 2
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Assignments on deep generative models: make them, hand them out, grade what comes back.",
+)
+_console = Console(stderr=True)
+
+
+def _assignment(name: str) -> Assignment:
+    try:
+        return load_assignment(name)
+    except ManifestError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def release(
+    names: Annotated[list[str] | None, typer.Argument(help="assignments; default: all", show_default=False)] = None,
+    check: Annotated[bool, typer.Option("--check", help="write nothing; exit with 1 if a folder is stale")] = False,
+    destination: Annotated[Path, typer.Option("-o", "--output", help="folder of the assignments")] = ROOT
+    / "assignments",
+) -> None:
+    """Make what students get: stubs, support modules, README."""
+    from autograder.release.bundle import ReleaseError, release_assignment, stale
+    from autograder.release.markers import MarkerError
+
+    out_of_date = False
+    for assignment in map(_assignment, names or assignment_names()):
+        try:
+            if check:
+                for difference in stale(assignment, destination):
+                    out_of_date = True
+                    _console.print(difference, markup=False, highlight=False)
+            else:
+                written = release_assignment(assignment, destination)
+                _console.print(f"{assignment.id}: {len(written)} files in {destination / assignment.id}", markup=False)
+        except (MarkerError, ReleaseError) as error:
+            _console.print(f"{assignment.id}: {error}", style="red", markup=False, highlight=False)
+            raise typer.Exit(1) from error
+    if out_of_date:
+        _console.print("run `genlab release` and commit what it writes", style="red", markup=False)
+        raise typer.Exit(1)
+
+
+@app.command()
+def grade(
+    submission: Annotated[list[Path], typer.Argument(exists=True, help="a zip, a folder, or single files")],
+    assignment: Annotated[str, typer.Option("-a", "--assignment", help="id, such as ift6135_h25")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder for the report")] = Path("results"),
+    seed: Annotated[int | None, typer.Option(min=0, help="repeat the random inputs of an earlier report")] = None,
+    secret: Annotated[
+        Path, typer.Option(help="file with the course's secret, from which seeds are derived; made if missing")
+    ] = Path("~/.config/genlab/secret"),
+    trust: Annotated[
+        bool, typer.Option("--trust", help="grade even where this machine cannot keep the code from the answers")
+    ] = False,
+) -> None:
+    """Grade one submission and write report.html, report.json and results.json.
+
+    The exit status is 0 when a report was written, whatever the score, and 2 for wrong usage.
+    """
+    from autograder.grading.engine import Engine, NotIsolatedError
+    from autograder.intake import read_submission
+    from autograder.report.files import write_report
+    from autograder.report.terminal import print_report
+
+    manifest = _assignment(assignment)
+    try:
+        with _console.status("warming up"):
+            engine = Engine(manifest, trust=trust)
+    except NotIsolatedError as error:
+        _console.print(str(error), style="red", markup=False)
+        raise typer.Exit(USAGE_ERROR) from error
+    with engine:
+        from autograder.grading.seeds import course_secret, derive_seed
+
+        taken = read_submission(submission, manifest)
+        if seed is None:
+            seed = derive_seed(course_secret(secret.expanduser()), taken.digest)
+        with _console.status("grading") as status:
+            report = engine.grade(taken, seed, on_result=lambda result: status.update(f"graded {result.name}"))
+    print_report(report, Console())
+    for path in write_report(report, output):
+        _console.print(f"wrote {path}", markup=False, highlight=False)
+
+
+def main() -> None:
+    """Entry point of the `genlab` command."""
+    app()

@@ -1,0 +1,1 @@
+"""What Gradescope is given, and what it is told."""

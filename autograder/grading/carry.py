@@ -1,0 +1,38 @@
+"""Errors that carry forward cost their points once.
+
+A method that builds on another one of the same class is right, too, when it is right given the submission's own version
+of that other one. Checks ask for that version here, and pass what follows from it to `close_to(..., or_values=...)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from autograder.sandbox.errors import SubmissionError
+
+
+def own(call: Callable[[], Any]) -> list[torch.Tensor]:
+    """The tensors that a call into the submission returns, in float64; none where it fails or gives anything else."""
+    try:
+        result = call()
+    except SubmissionError:
+        return []
+    parts = list(result) if isinstance(result, (tuple, list)) else [result]
+    for part in parts:
+        if not (isinstance(part, torch.Tensor) and part.is_floating_point() and bool(part.detach().isfinite().all())):
+            return []
+    return [part.detach().double() for part in parts]
+
+
+def follows(formula: Callable[..., torch.Tensor], *parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """What `formula` makes of the submission's own parts, each from `own`; nothing where one is missing."""
+    if not all(parts):
+        return []
+    try:
+        value = formula(*(tensor for part in parts for tensor in part))
+    except (RuntimeError, TypeError):
+        return []
+    return [value] if bool(value.isfinite().all()) else []

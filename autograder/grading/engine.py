@@ -1,0 +1,248 @@
+"""Grades submissions of one assignment: a warm sandbox, the reference, the checks.
+
+The order in which an engine is made is part of the protection: what submissions import is imported, then the zygote is
+forked, and only then are the reference and the checks loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from autograder.assignment import Assignment
+from autograder.grading.report import (
+    CheckResult,
+    PartResult,
+    QuestionResult,
+    Report,
+    RubricItem,
+    RunInfo,
+    Status,
+    SubmissionInfo,
+    UnitResult,
+)
+from autograder.intake import Submission
+from autograder.sandbox.jail import ISOLATING, LAYERS, ON, JailSettings
+from autograder.sandbox.preload import preload, quiet_environment
+
+_PYTEST_OPTIONS = (
+    *("-s", "--import-mode=importlib", "--assert=plain", "--noconftest", "-c", os.devnull),
+    *(f"-pno:{name}" for name in ("cacheprovider", "logging", "warnings", "unraisableexception", "threadexception")),
+    *(f"-pno:{name}" for name in ("terminal", "faulthandler", "doctest", "junitxml", "stepwise", "pastebin", "tmpdir")),
+)
+
+
+class NotIsolatedError(Exception):
+    """This machine cannot keep a submission from the answers."""
+
+
+class Engine:
+    """Grades any number of submissions of one assignment, one after the other."""
+
+    def __init__(self, assignment: Assignment, *, trust: bool = False, layers: tuple[str, ...] = LAYERS) -> None:
+        """Warm up.
+
+        Args:
+            assignment: its manifest.
+            trust: grade also where no layer keeps the submission from the answers.
+            layers: layers of the jail to apply where the machine offers them.
+
+        Raises:
+            NotIsolatedError: neither Landlock nor a user of its own is to be had, and `trust` was not given.
+        """
+        quiet_environment()
+        preload(assignment.imports)
+        from autograder.sandbox.session import Session
+        from autograder.sandbox.zygote import Zygote
+
+        limits = assignment.limits
+        settings = JailSettings(memory_mb=limits.memory_mb, disk_mb=limits.disk_mb, layers=layers)
+        self.assignment = assignment
+        self._zygote = Zygote(settings, assignment.scratch_dirs)
+        try:
+            with Session(self._zygote, {}) as session:
+                self.layers = session.layers
+            if not trust and not any(self.layers[layer] == ON for layer in ISOLATING):
+                raise NotIsolatedError(
+                    "this machine offers no layer that keeps a submission from the answers; "
+                    "grade here only code that you trust, with --trust"
+                )
+            self._load_answers()
+        except BaseException:
+            self._zygote.close()
+            raise
+
+    def _load_answers(self) -> None:
+        from autograder.grading.reference import load_reference, support_sources
+
+        self._support = support_sources(self.assignment)
+        self._probes = (self.assignment.checks / "probes.py").read_text("utf-8")
+        self._reference = load_reference(self.assignment)
+
+    def grade(
+        self,
+        submission: Submission,
+        seed: int,
+        *,
+        only: Iterable[str] = (),
+        on_result: Callable[[CheckResult], None] = lambda result: None,
+    ) -> Report:
+        """Run the checks on a submission.
+
+        Args:
+            submission: from intake; a refused one gets its report as well.
+            seed: of the random inputs.
+            only: names of units, to run the checks of these alone.
+            on_result: called after every check.
+
+        Returns:
+            The report. It always comes, whatever the submission does.
+
+        Raises:
+            ChecksError: the checks do not agree with the manifest.
+        """
+        import pytest
+
+        from autograder.grading.plugin import ChecksError, GradingPlugin, Job
+        from autograder.sandbox.session import Session, SessionLimits
+
+        started, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
+        limits = self.assignment.limits
+        session_limits = SessionLimits(
+            limits.import_seconds,
+            limits.call_seconds,
+            limits.output_kb << 10,
+            limits.output_max_mb << 20,
+            limits.disk_mb << 20,
+        )
+        sources = {**submission.sources, **self._support}
+
+        def start_session(child_seed: int) -> Session:
+            deadline = clock + limits.budget_seconds
+            return Session(self._zygote, sources, self._probes, child_seed, session_limits, deadline)
+
+        job = Job(
+            assignment=self.assignment,
+            reference=self._reference,
+            seed=seed,
+            start_session=start_session,
+            missing=tuple(submission.missing),
+            only=frozenset(only),
+            on_result=on_result,
+        )
+        plugin = GradingPlugin(job)
+        checks = [str(path) for path in sorted(self.assignment.checks.glob("test_*.py"))]
+        with _quiet_pytest():
+            code = pytest.main([*_PYTEST_OPTIONS, f"--rootdir={self.assignment.checks}", *checks], plugins=[plugin])
+        if plugin.fatal is not None:
+            raise plugin.fatal
+        if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            raise ChecksError(f"pytest could not run the checks of {self.assignment.id}: exit code {int(code)}")
+        run = RunInfo(
+            seed=seed,
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - clock, 2),
+            python=platform.python_version(),
+            torch=_torch_version(),
+            machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+            layers=self.layers,
+            problem="\n".join(plugin.problems),
+        )
+        return build_report(self.assignment, submission, plugin.results, run)
+
+    def close(self) -> None:
+        """End the sandbox."""
+        self._zygote.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def build_report(
+    assignment: Assignment, submission: Submission, results: list[tuple[str, CheckResult]], run: RunInfo
+) -> Report:
+    """Put the results of the checks under the questions of the manifest."""
+
+    def unit_result(unit: Any) -> UnitResult:
+        checks = [result for name, result in results if name == unit.name]
+        share = sum(check.share for check in checks if check.status is Status.PASSED)
+        return UnitResult(
+            name=unit.name,
+            file=unit.file,
+            points=unit.points,
+            earned=round(unit.points * min(share, 1.0), 6),
+            status=_worst([check.status for check in checks]),
+            checks=checks,
+        )
+
+    parts = [
+        PartResult(
+            id=part.id,
+            title=part.title,
+            points=part.points,
+            questions=[
+                QuestionResult(
+                    id=question.id,
+                    title=question.title,
+                    kind=question.kind,
+                    points=question.points,
+                    units=[unit_result(unit) for unit in question.units],
+                    rubric=[RubricItem(points=line.points, text=line.text) for line in question.rubric],
+                )
+                for question in part.questions
+            ],
+        )
+        for part in assignment.parts
+    ]
+    return Report(
+        assignment=assignment.id,
+        title=assignment.title,
+        language=assignment.language,
+        submission=SubmissionInfo(
+            name=submission.name,
+            digest=submission.digest,
+            files=list(submission.sources),
+            missing=list(submission.missing),
+            notes=list(submission.notes),
+            refusal=submission.refusal,
+        ),
+        parts=parts,
+        run=run,
+    )
+
+
+def _worst(statuses: list[Status]) -> Status:
+    for status in (Status.FAILED, Status.UNGRADABLE, Status.SKIPPED, Status.PASSED):
+        if status in statuses:
+            return status
+    return Status.UNGRADABLE
+
+
+def _torch_version() -> str:
+    import torch
+
+    return str(torch.__version__)
+
+
+@contextlib.contextmanager
+def _quiet_pytest() -> Any:
+    """Keep plugins of other packages and options of the environment away from the checks."""
+    names = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

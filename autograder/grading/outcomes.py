@@ -1,0 +1,100 @@
+"""How a check ends when it does not pass, and what the student reads then.
+
+A message has up to three parts: what was expected, what came, what it looks like. It never holds an expected value.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NoReturn
+
+from autograder.sandbox.errors import BadAnswer, ChildEnded, InputChanged, SubmissionError, SubmissionRaised
+
+_DECIMAL = re.compile(r"-?\d*\.\d+(?:[eE][-+]?\d+)?|-?\d+[eE][-+]?\d+|\b\d{6,}\b")
+_MESSAGE_LENGTH = 240
+
+
+@dataclass(frozen=True)
+class Message:
+    """The three parts of a message; empty ones are left out."""
+
+    expected: str = ""
+    got: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        parts = (("Expected: ", self.expected), ("Got: ", self.got), ("Hint: ", self.hint))
+        return "\n".join(label + text for label, text in parts if text)
+
+
+class CheckFailed(AssertionError):
+    """The submission is wrong."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(str(message))
+        self.message = message
+
+
+class CheckSkipped(Exception):
+    """The check needs something that failed elsewhere."""
+
+
+def fail(expected: str = "", got: str = "", hint: str = "") -> NoReturn:
+    """End the check: the submission is wrong.
+
+    Raises:
+        CheckFailed: always.
+    """
+    raise CheckFailed(Message(expected, got, hint))
+
+
+def describe_error(error: SubmissionError, what: str) -> Message:
+    """What a student reads when a call into the submission did not return a value.
+
+    Args:
+        error: what ended the call.
+        what: what was called, such as "log_mean_exp".
+    """
+    if isinstance(error, SubmissionRaised):
+        if error.type == "NotImplementedError":
+            place = error.lines[-1].function if error.lines else what
+            return Message(got=f"{place} is not implemented yet (it raises NotImplementedError).")
+        text = _without_data(error.message)
+        return Message(got=f"your code raised {error.type}{': ' + text if text else ''}.", hint=_common_cause(error))
+    if isinstance(error, InputChanged):
+        return Message(
+            expected=f"{error.function} leaves its arguments as they are.",
+            got=f"the values of {', '.join(error.names)} were changed in place.",
+            hint="the caller still needs them; write into a new tensor instead.",
+        )
+    if isinstance(error, ChildEnded):
+        return Message(got=f"the check was ended: {error}.", hint=_ENDED_HINTS.get(error.reason, ""))
+    assert isinstance(error, BadAnswer)
+    return Message(got=f"the result cannot be read: {error}.")
+
+
+_ENDED_HINTS = {
+    "time": "look for an endless loop, and for training or downloads that run when the file is imported.",
+    "memory": "look for tensors that grow with every step, or for broadcasting (B,) against (B, 1).",
+    "output": "look for a print inside a loop that does not end.",
+    "exit": "look for exit(), quit() or os._exit(); a file that is imported must not end the program.",
+    "disk": "nothing needs to be saved while the functions are checked.",
+}
+
+
+def _common_cause(error: SubmissionRaised) -> str:
+    if error.type == "ModuleNotFoundError":
+        return "only the course's own modules and the packages of requirements.txt can be imported."
+    if error.type == "RuntimeError" and "CUDA" in error.message:
+        return "there is no GPU here; use the device that is passed in instead of a fixed 'cuda'."
+    if error.type == "PermissionError":
+        return "files, network and other programs are closed while the functions are checked."
+    return ""
+
+
+def _without_data(text: str) -> str:
+    """First line of an exception's text, with numbers that could be data masked; shapes and indices remain."""
+    line = text.strip().splitlines()[0] if text.strip() else ""
+    masked = _DECIMAL.sub("#", line)
+    return masked if len(masked) <= _MESSAGE_LENGTH else masked[: _MESSAGE_LENGTH - 1] + "…"

@@ -1,0 +1,247 @@
+"""The pytest plugin that runs the checks of one submission.
+
+A check is a pytest function with `@points("q1_vae.log_mean_exp")`, which says what unit of the manifest it is of, and
+fixtures `student`, `reference`, `draw` and `remark`. Points stand in the manifest, not here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+
+from autograder.assignment import Assignment, Unit
+from autograder.grading.outcomes import CheckFailed, CheckSkipped, describe_error
+from autograder.grading.reference import Reference
+from autograder.grading.report import CheckResult, Status
+from autograder.grading.seeds import Draw
+from autograder.sandbox.errors import ChildEnded, SandboxError, SubmissionError, SubmissionRaised
+from autograder.sandbox.proxy import Student
+from autograder.sandbox.session import Session
+
+Check = TypeVar("Check", bound=Callable[..., None])
+
+
+def points(unit: str, share: float | None = None) -> Callable[[Check], Check]:
+    """The check is one of `unit`. `share` is its part of the unit's points; by default the checks share equally."""
+    return pytest.mark.genlab_points(unit, share)
+
+
+def public(check: Check) -> Check:
+    """The check may be shown: its inputs are not hidden, and what the submission prints is in the report."""
+    marked: Check = pytest.mark.genlab_public(check)
+    return marked
+
+
+def needs(*units: str) -> Callable[[Check], Check]:
+    """The check is skipped unless all checks of `units`, which come before it, have passed."""
+    return pytest.mark.genlab_needs(*units)
+
+
+class ChecksError(Exception):
+    """The checks of an assignment do not agree with its manifest."""
+
+
+@dataclass
+class Job:
+    """What the checks of one submission need."""
+
+    assignment: Assignment
+    reference: Reference
+    seed: int
+    start_session: Callable[[int], Session]
+    missing: tuple[str, ...] = ()
+    only: frozenset[str] = frozenset()
+    on_result: Callable[[CheckResult], None] = lambda result: None
+
+
+@dataclass
+class GradingPlugin:
+    """Collects one `CheckResult` for every check. Registered with pytest for one run."""
+
+    job: Job
+    results: list[tuple[str, CheckResult]] = field(default_factory=list)
+    fatal: ChecksError | None = None
+    problems: list[str] = field(default_factory=list)
+    _broken: dict[str, str] = field(default_factory=dict)
+    _outcomes: dict[str, CheckResult] = field(default_factory=dict)
+    _remarks: dict[str, list[str]] = field(default_factory=dict)
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Make the markers known."""
+        for name in ("genlab_points", "genlab_public", "genlab_needs"):
+            config.addinivalue_line("markers", f"{name}: see autograder.grading.plugin")
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Check that checks and manifest agree, and put the checks into the order of the manifest."""
+        try:
+            self._arrange(items)
+        except ChecksError as error:
+            self.fatal = error
+            items.clear()
+
+    def _arrange(self, items: list[pytest.Item]) -> None:
+        units = {unit.name: position for position, unit in enumerate(self.job.assignment.units)}
+        names = [item.name for item in items]
+        for item in items:
+            if _unit_name(item) not in units:
+                raise ChecksError(f"{item.name}: the manifest has no unit {_unit_name(item)!r}")
+            if names.count(item.name) > 1:
+                raise ChecksError(f"{item.name}: two checks have this name")
+        items.sort(key=lambda item: units[_unit_name(item)])
+        for unit in units:
+            shares = [_share(item, items) for item in items if _unit_name(item) == unit]
+            if abs(sum(shares) - 1) > 1e-9:
+                raise ChecksError(
+                    f"the checks of {unit} give {sum(shares):g} of its points" if shares else f"no check for {unit}"
+                )
+        if self.job.only:
+            items[:] = [item for item in items if _unit_name(item) in self.job.only]
+        self._items = items
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep why a file of checks cannot be imported."""
+        if report.failed:
+            self.fatal = ChecksError(str(report.longrepr))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Judge one check."""
+        started = time.monotonic()
+        self._call: pytest.CallInfo[None] | None = None
+        self._student: Student | None = None
+        result = yield
+        status, message, trace = self._judge(item)
+        outcome = CheckResult(
+            name=item.name.removeprefix("test_"),
+            title=_title(item),
+            status=status,
+            share=_share(item, self._items),
+            message="\n".join([message, *self._remarks.get(item.name, [])]).strip(),
+            traceback=trace,
+            printed=self._printed() if item.get_closest_marker("genlab_public") else "",
+            public=item.get_closest_marker("genlab_public") is not None,
+            seconds=round(time.monotonic() - started, 3),
+        )
+        self.results.append((_unit_name(item), outcome))
+        self.job.on_result(outcome)
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+        """Keep how the check ended."""
+        if call.excinfo is not None and self._call is None:
+            self._call = call
+        return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Skip what cannot pass: the file is not there or does not import, or a unit that is needed failed."""
+        unit = self._unit(item)
+        if unit.file in self.job.missing:
+            raise CheckSkipped(f"{unit.file} is not in the submission.")
+        module = unit.file.removesuffix(".py").replace("/", ".")
+        if module in self._broken:
+            raise CheckSkipped(f"{unit.file} cannot be imported; see {self._broken[module]}.")
+        needed = item.get_closest_marker("genlab_needs")
+        for name in needed.args if needed else ():
+            verdicts = [outcome.status for of, outcome in self.results if of == name]
+            if not verdicts and not self.job.only:
+                raise ChecksError(f"{item.name} needs {name}, which has no check before it")
+            if any(status is not Status.PASSED for status in verdicts):
+                raise CheckSkipped(f"this needs {name}, which is not right yet.")
+
+    @pytest.fixture
+    def student(self, request: pytest.FixtureRequest, draw: Draw) -> Iterator[Student]:
+        """The submission, in a fresh child."""
+        self._student = student = Student(lambda: self.job.start_session(draw.seed % 2**31))
+        yield student
+        student.close()
+
+    @pytest.fixture
+    def reference(self) -> Reference:
+        """The reference solution."""
+        return self.job.reference
+
+    @pytest.fixture
+    def draw(self, request: pytest.FixtureRequest) -> Draw:
+        """Random inputs: fresh for each submission, repeated by the seed of its report."""
+        return Draw(self.job.seed, request.node.name)
+
+    @pytest.fixture
+    def remark(self, request: pytest.FixtureRequest) -> Callable[[str], None]:
+        """Says something to the student that costs nothing."""
+        return self._remarks.setdefault(request.node.name, []).append
+
+    def _unit(self, item: pytest.Item) -> Unit:
+        return next(unit for unit in self.job.assignment.units if unit.name == _unit_name(item))
+
+    def _printed(self) -> str:
+        started = self._student is not None and self._student.started
+        return self._student.session.output.decode("utf-8", "replace") if started and self._student else ""
+
+    def _judge(self, item: pytest.Item) -> tuple[Status, str, str]:
+        if self._call is None or self._call.excinfo is None:
+            return Status.PASSED, "", ""
+        error = self._call.excinfo.value
+        if isinstance(error, CheckFailed):
+            return Status.FAILED, str(error), ""
+        if isinstance(error, (CheckSkipped, pytest.skip.Exception)):
+            return Status.SKIPPED, str(error), ""
+        if isinstance(error, ChildEnded) and error.reason == "budget":
+            return Status.UNGRADABLE, "Not run: the time for the whole submission was used up.", ""
+        if isinstance(error, SubmissionError):
+            return self._judge_error(item, error)
+        if isinstance(error, SandboxError):
+            self.problems.append(f"{item.name}: {error}")
+            return Status.UNGRADABLE, "The grader could not run this check; your instructor can see why.", ""
+        self.problems.append(f"{item.name}: {self._call.excinfo.getrepr(style='short')}")
+        return Status.UNGRADABLE, "This check is broken; your instructor can see why.", ""
+
+    def _judge_error(self, item: pytest.Item, error: SubmissionError) -> tuple[Status, str, str]:
+        unit = self._unit(item)
+        name = unit.name.rpartition(".")[2]
+        message = str(describe_error(error, name))
+        trace = "\n".join(map(str, error.lines)) if isinstance(error, SubmissionRaised) else ""
+        if error.importing:
+            self._broken[error.importing] = f"the message of {item.name.removeprefix('test_')}"
+            return Status.FAILED, f"{unit.file} cannot be imported.\n{message}", trace
+        blamed = self._blamed(error, unit)
+        if blamed:
+            return Status.SKIPPED, f"This needs {blamed}, which does not work yet.\n{message}", trace
+        return Status.FAILED, message, trace
+
+    def _blamed(self, error: SubmissionError, unit: Unit) -> str:
+        """Another unit of the same file in which the error arose."""
+        if not isinstance(error, SubmissionRaised):
+            return ""
+        functions = [line.function for line in error.lines if line.file == unit.file]
+        others = {other.name.rpartition(".")[2] for other in self.job.assignment.units if other.file == unit.file}
+        inner = [function for function in functions if function in others]
+        return inner[-1] if inner and inner[-1] != unit.name.rpartition(".")[2] else ""
+
+
+def _unit_name(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("genlab_points")
+    if marker is None:
+        raise ChecksError(f"{item.name} has no @points")
+    return str(marker.args[0])
+
+
+def _share(item: pytest.Item, items: list[pytest.Item]) -> float:
+    siblings = [other.get_closest_marker("genlab_points") for other in items if _unit_name(other) == _unit_name(item)]
+    marker = item.get_closest_marker("genlab_points")
+    assert marker is not None
+    given = [other.args[1] for other in siblings if other is not None and other.args[1] is not None]
+    if marker.args[1] is not None:
+        return float(marker.args[1])
+    return (1 - sum(given)) / (len(siblings) - len(given))
+
+
+def _title(item: pytest.Item) -> str:
+    function: Any = getattr(item, "function", None)
+    lines = (getattr(function, "__doc__", None) or item.name.removeprefix("test_").replace("_", " ")).splitlines()
+    return lines[0].strip()

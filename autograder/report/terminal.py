@@ -1,0 +1,148 @@
+"""A report in the terminal: points by part, question and unit, with the messages under what did not pass.
+
+Everything is printed as `rich.text.Text`, never as a string, so that nothing in a report is read as markup. The
+meaning is in the words; colour only repeats it.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from autograder.grading.report import CheckResult, PartResult, QuestionResult, Report, Status, UnitResult
+from autograder.report.summary import check_message, headline, layers_off, notices, shown_report, tally
+from autograder.report.words import Words, words_for
+
+_MAX_WIDTH = 100
+_STATUS_STYLE = {
+    Status.PASSED: "green",
+    Status.FAILED: "bold red",
+    Status.SKIPPED: "yellow",
+    Status.UNGRADABLE: "magenta",
+}
+_PERSON_STYLE = "cyan"
+_MINOR_STYLE = "dim"
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print `report` on `console`, readable at 80 columns, without colour, and in any encoding."""
+    shown = shown_report(report)
+    _Printer(console, words_for(shown.language), shown).print()
+
+
+class _Printer:
+    def __init__(self, console: Console, words: Words, report: Report) -> None:
+        self.console = console
+        self.words = words
+        self.report = report
+        self.width = min(console.width, _MAX_WIDTH)
+        self.points_width = len(self.points(report.auto_points, report.auto_points))
+        self.status_width = max(len(word) for word in words.status.values())
+
+    def print(self) -> None:
+        report, words = self.report, self.words
+        self.line(report.title, style="bold")
+        self.fact(words.submission, report.submission.name or words.no_name)
+        for part in report.parts:
+            self.part(part)
+        for notice in notices(report, words):
+            self.console.print()
+            self.line(notice.title, style="bold yellow")
+            for line in notice.lines:
+                self.line(line, indent=2)
+        self.run()
+        self.console.print()
+        self.line(headline(report, words), style="bold")
+
+    def part(self, part: PartResult) -> None:
+        counted = tally(part.questions)
+        self.console.print()
+        self.row(part.title, counted.earned, counted.auto, style="bold underline")
+        for question in part.questions:
+            self.question(question)
+
+    def question(self, question: QuestionResult) -> None:
+        self.row(f"{question.id}  {question.title}", question.earned, question.auto_points, indent=2, style="bold")
+        for unit in question.units:
+            self.row(unit.name, unit.earned, unit.points, indent=4, status=unit.status)
+            if not self.report.submission.refusal:
+                self.explanation(unit)
+        if question.manual_points:
+            by_person = self.words.count(question.manual_points, self.words.by_person)
+            self.line(by_person, indent=4, style=_PERSON_STYLE)
+
+    def explanation(self, unit: UnitResult) -> None:
+        """What the checks of `unit` have to say: those that did not pass, and remarks of those that did."""
+        for check in unit.checks:
+            if check.status is not Status.PASSED or check.message:
+                self.check(check)
+        if not unit.checks and unit.status in self.words.meaning:
+            self.line(self.words.meaning[unit.status], indent=6)
+
+    def check(self, check: CheckResult) -> None:
+        words = self.words
+        title = words.label.format(label=words.status[check.status], text=check.title)
+        self.line(title, indent=6, style=_STATUS_STYLE[check.status])
+        message = check_message(check, words)
+        if message:
+            self.line(message, indent=8)
+        for label, text in ((words.own_lines, check.traceback), (words.printed, check.printed)):
+            if text:
+                self.line(words.label.format(label=label, text="").rstrip(), indent=8, style=_MINOR_STYLE)
+                self.line(text, indent=10)
+
+    def run(self) -> None:
+        """How it was graded, in small."""
+        words, run = self.words, self.report.run
+        off = layers_off(self.report)
+        if off:
+            self.console.print()
+            self.line(words.layers_off, style="bold yellow")
+            for layer, reason in off.items():
+                self.fact(layer, reason, indent=2)
+        self.console.print()
+        if run.problem:
+            self.fact(words.problem, run.problem)
+        self.fact(words.seed, str(run.seed))
+        self.fact(words.digest, self.report.submission.digest)
+        self.fact(words.duration, f"{words.number(run.seconds)} s")
+        self.fact(words.machine, f"Python {run.python}, torch {run.torch}, {run.machine}")
+
+    def row(
+        self,
+        name: str,
+        earned: float,
+        possible: float,
+        *,
+        indent: int = 0,
+        style: str = "",
+        status: Status | None = None,
+    ) -> None:
+        """A name with its points, and with its status where it has one."""
+        table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        table.add_column(ratio=1, overflow="fold")
+        table.add_column(width=self.points_width, justify="right")
+        table.add_column(width=self.status_width)
+        table.add_row(
+            Padding(self.text(name, style), (0, 0, 0, indent)),
+            self.text(self.points(earned, possible) if possible else "", style),
+            self.text(self.words.status[status], _STATUS_STYLE[status]) if status else "",
+        )
+        self.console.print(table, width=self.width)
+
+    def fact(self, label: str, text: str, *, indent: int = 0) -> None:
+        self.line(self.words.label.format(label=label, text=text), indent=indent, style=_MINOR_STYLE)
+
+    def line(self, text: str, *, indent: int = 0, style: str = "") -> None:
+        """A paragraph, wrapped behind its indentation."""
+        self.console.print(Padding(self.text(text, style), (0, 0, 0, indent), expand=False), width=self.width)
+
+    def points(self, earned: float, possible: float) -> str:
+        return f"{self.words.number(earned)} / {self.words.number(possible)}"
+
+    def text(self, text: str, style: str = "") -> Text:
+        """`text` with what the console's encoding has no letter for replaced."""
+        encoding = self.console.encoding
+        return Text(text.encode(encoding, "replace").decode(encoding), style=style, overflow="fold")

@@ -1,0 +1,224 @@
+import json
+import re
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from autograder.gradescope.results import OUTPUT_CHARS, gradescope_results, validate_results
+from autograder.grading.report import Report, Status
+
+SAMPLE = Path(__file__).parent.parent / "report" / "sample.json"
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@pytest.fixture
+def report() -> Report:
+    return Report.model_validate_json(SAMPLE.read_text("utf-8"))
+
+
+@pytest.fixture
+def results(report) -> dict:
+    return gradescope_results(report)
+
+
+def entry(results: dict, number: str) -> dict:
+    (found,) = [test for test in results["tests"] if test.get("number") == number]
+    return found
+
+
+def strings(value) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for pair in value.items() for text in map("".join, map(strings, pair))]
+    return [text for item in value for text in strings(item)] if isinstance(value, list) else []
+
+
+def test_the_sample_keeps_the_contract(results):
+    validate_results(results)
+    assert json.loads(json.dumps(results)) == results
+
+
+def test_the_score_is_the_sum_of_the_entries(results):
+    assert results["score"] == 62
+    assert sum(test.get("score", 0) for test in results["tests"]) == pytest.approx(62)
+    assert sum(test.get("max_score", 0) for test in results["tests"]) == pytest.approx(87)
+
+
+def test_one_entry_per_unit_in_order(results, report):
+    scored = [test for test in results["tests"] if "score" in test]
+    assert [test["max_score"] for test in scored] == [unit.points for unit in report.units]
+    assert len({test["number"] for test in results["tests"]}) == len(results["tests"])
+    assert entry(results, "2.1.5")["name"] == "DenoiseDiffusion.loss"
+
+
+def test_a_failed_unit_says_what_is_wrong(results):
+    failed = entry(results, "1.1.3")
+    assert (failed["score"], failed["max_score"], failed["status"]) == (2, 8, "failed")
+    assert "passed: one value per sample" in failed["output"]
+    assert "never added back" in failed["output"]
+
+
+def test_tracebacks_and_public_output_are_indented_under_their_check(results):
+    output = entry(results, "1.1.5")["output"]
+    assert "\n        q1_vae.py, line 31, in log_likelihood_normal\n            mu = mu.view(batch_size, -1)" in output
+    assert "\n        mu (4, 10, 8)" in output
+
+
+@pytest.mark.parametrize(
+    ("number", "word", "meaning"),
+    [("2.1.4", "skipped", "Not run"), ("3.3.1", "ungradable", "neither earned nor lost")],
+)
+def test_skipped_and_ungradable_are_said_in_words(results, number, word, meaning):
+    unit = entry(results, number)
+    assert unit["name"].endswith(f"({word})")
+    assert meaning in unit["output"]
+    assert unit["status"] == "failed"
+    assert word in unit["tags"]
+
+
+def test_a_check_that_says_nothing_in_a_failed_unit_is_explained(report):
+    unit = report.units[2]
+    unit.checks[2].status, unit.checks[2].message = Status.SKIPPED, ""
+    assert "Not run" in entry(gradescope_results(report), "1.1.3")["output"]
+
+
+def test_passed_has_neither_note_nor_suffix(results):
+    passed = entry(results, "1.1.1")
+    assert passed["name"] == "log_likelihood_bernoulli"
+    assert passed["status"] == "passed"
+
+
+def test_what_a_person_marks_is_in_the_words_not_in_the_points(results, report):
+    assert "81 points wait for a person" in results["output"]
+    for question in report.questions:
+        listed = f"{question.id} {question.title}: marked by a person" in results["output"]
+        assert listed == bool(question.rubric)
+    assert not any("Latent space" in test["name"] for test in results["tests"])
+
+
+def test_everything_is_plain_text_and_nothing_is_hidden_but_stdout(results):
+    formats = [results[key] for key in ("output_format", "test_output_format", "test_name_format")]
+    formats += [test[key] for test in results["tests"] for key in ("name_format", "output_format")]
+    assert set(formats) == {"text"}
+    assert {test["visibility"] for test in results["tests"]} == {"visible"}
+    assert results["stdout_visibility"] == "hidden"
+
+
+def test_extra_data_is_enough_to_repeat_the_run(results, report):
+    extra = results["extra_data"]
+    assert extra["seed"] == report.run.seed
+    assert extra["digest"] == report.submission.digest
+    assert extra["schema_version"] == report.schema_version
+    assert extra["checks"] == {check.name: check.status.value for unit in report.units for check in unit.checks}
+
+
+def test_notes_and_missing_files_are_entries_without_points(results):
+    missing, notes = entry(results, "0.1"), entry(results, "0.2")
+    assert missing["output"] == "q1_train_vae.py"
+    assert missing["status"] == "failed"
+    assert "__MACOSX" in notes["output"]
+    assert "status" not in notes
+    assert "score" not in missing
+    assert "score" not in notes
+
+
+def test_a_refusal_is_the_first_entry(report):
+    report.submission.refusal = "The archive is damaged: make it again."
+    for unit in report.units:
+        unit.status, unit.earned, unit.checks = Status.SKIPPED, 0.0, []
+    results = gradescope_results(report)
+    validate_results(results)
+    assert results["score"] == 0
+    assert results["tests"][0]["output"] == "The archive is damaged: make it again."
+    assert results["tests"][0]["status"] == "failed"
+
+
+def test_the_internals_of_the_grader_are_not_told(report):
+    report.run.problem = "KeyError in the reference of log_mean_exp"
+    results = gradescope_results(report)
+    assert not any("KeyError" in text for text in strings(results))
+    assert any("The grader had a problem" in test["name"] for test in results["tests"])
+
+
+def test_what_hidden_checks_printed_stays_hidden(report):
+    for unit in report.units:
+        for check in unit.checks:
+            check.printed, check.public = "hidden input 0.123", False
+    assert not any("hidden input" in text for text in strings(gradescope_results(report)))
+
+
+def test_hostile_text_is_clean_and_short(report):
+    nasty = "<b>x</b> \x1b[31mred\x1b[0m \x00\x07 \ud800 \u202e line\r\nnext " + "A" * 200_000 + "\n" * 200_000 + "end"
+    report.submission.name = nasty
+    report.submission.notes = [nasty] * 1000
+    for unit in report.units[:3]:
+        unit.name = nasty
+        for check in unit.checks:
+            check.title = check.message = check.traceback = check.printed = nasty
+            check.public = True
+    results = gradescope_results(report)
+    validate_results(results)
+    assert not any(CONTROL.search(text) for text in strings(results))
+    assert all(len(test["output"]) <= OUTPUT_CHARS < 100_000 for test in results["tests"])
+    assert all("\n" not in test["name"] and len(test["name"]) < 400 for test in results["tests"])
+    assert entry(results, "1.1.1")["output"].endswith("end")
+
+
+def test_rounding_hides_the_noise_of_sums(report):
+    report.units[0].earned = 5.999999999999
+    results = gradescope_results(report)
+    assert entry(results, "1.1.1")["score"] == 6
+    assert results["score"] == 62
+
+
+def test_french(report):
+    report.language = "fr"
+    results = gradescope_results(report)
+    validate_results(results)
+    assert results["output"].startswith("correction automatique : 62 sur 87")
+    assert entry(results, "2.1.4")["name"].endswith("(non exécuté)")
+
+
+@pytest.mark.parametrize(
+    "small",
+    [
+        {"score": 0},
+        {"tests": []},
+        {"tests": [{"score": 1, "max_score": 2}]},
+        {"score": 1, "tests": [{"name": "a note", "status": "failed"}]},
+        {"score": 1, "leaderboard": [{"name": "FID", "value": 12.5, "order": "asc"}]},
+        {"score": 1, "visibility": "after_published", "output_format": "md"},
+    ],
+)
+def test_the_schema_takes_what_the_contract_allows(small):
+    validate_results(small)
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda r: r.pop("score"), "$"),
+        (lambda r: r.update(score="62"), "$.score"),
+        (lambda r: r.update(max_score=87), "$"),
+        (lambda r: r.update(visibility="shown"), "$.visibility"),
+        (lambda r: r.update(output_format="rich"), "$.output_format"),
+        (lambda r: r.update(execution_time=-1), "$.execution_time"),
+        (lambda r: r.update(output="a\r\nb"), "$.output"),
+        (lambda r: r.update(output="x" * 100_001), "$.output"),
+        (lambda r: r.update(extra_data=[]), "$.extra_data"),
+        (lambda r: r.update(leaderboard=[{"name": "FID"}]), "$.leaderboard[0]"),
+        (lambda r: r["tests"][3].update(status="skipped"), "$.tests[3].status"),
+        (lambda r: r["tests"][3].update(number=1.1), "$.tests[3].number"),
+        (lambda r: r["tests"][3].update(tags="vae"), "$.tests[3].tags"),
+        (lambda r: r["tests"][3].update(name="a\x00b"), "$.tests[3].name"),
+        (lambda r: r["tests"][3].update(output="\ud800"), "$.tests[3].output"),
+        (lambda r: r["tests"][3].update(title="x"), "$.tests[3]"),
+    ],
+)
+def test_the_schema_refuses_what_breaks_the_contract(results, change, place):
+    broken = deepcopy(results)
+    change(broken)
+    with pytest.raises(ValueError, match="Gradescope contract at " + re.escape(place)):
+        validate_results(broken)
