@@ -95,8 +95,9 @@ def grade(
             seed = derive_seed(course_secret(secret.expanduser()), taken.digest)
         with _console.status("grading") as status:
             report = engine.grade(taken, seed, on_result=lambda result: status.update(f"graded {result.name}"))
+    written = write_report(report, output)  # before printing: a closed pipe must not cost the report
     print_report(report, Console())
-    for path in write_report(report, output):
+    for path in written:
         _console.print(f"wrote {path}", markup=False, highlight=False)
 
 

@@ -6,6 +6,7 @@ submission returns is judged; nothing here raises anything but `CheckFailed`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -105,10 +106,10 @@ class Expectation:
 
     def _numbers(self) -> torch.Tensor:
         value = self._value
-        if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-            value = torch.from_numpy(np.ascontiguousarray(value))
+        if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
+            value = torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("="), order="C"))
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            value = torch.tensor(float(value))
+            value = torch.tensor(_as_float(value))
         if not isinstance(value, torch.Tensor):
             self._wrong_type(value)
         if value.dtype not in _FLOATS:
@@ -172,12 +173,11 @@ class _Comparison:
 
     def _wrong_entries(self, value: torch.Tensor, other: Value) -> torch.Tensor | None:
         other = torch.as_tensor(other, dtype=torch.float64).detach()
-        if other.shape != value.shape:
-            try:
-                other = other.expand_as(value)
-            except RuntimeError:
-                return None
-        return ~((value - other).abs() <= self._atol + self._rtol * other.abs())
+        try:
+            other = other.expand_as(value)
+            return ~((value - other).abs() <= self._atol + self._rtol * other.abs())
+        except RuntimeError:  # `other`, or a tolerance for each entry, is of another shape
+            return None
 
     def different(self, other: Value) -> int:
         wrong = self._wrong_entries(self._value, other)
@@ -206,6 +206,13 @@ class _Comparison:
 def expect(value: Any, what: str = "the result") -> Expectation:
     """Judge `value`, which messages call `what`."""
     return Expectation(value, what)
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # an integer with more digits than a float can have
+        return math.inf
 
 
 def _looks_like(mistake: str) -> str:

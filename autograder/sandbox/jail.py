@@ -168,7 +168,8 @@ def _limit_resources(settings: JailSettings, own_uid: bool) -> None:
     for name, value in limits.items():
         hard = resource.getrlimit(name)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(name, (value, value))
+        grace = 1 if name == resource.RLIMIT_CPU and value != hard else 0  # so that SIGXCPU comes before SIGKILL
+        resource.setrlimit(name, (value, value + grace))
 
 
 def _restrict_files(ruleset: int | None) -> None:

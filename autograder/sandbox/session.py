@@ -138,7 +138,7 @@ class Session:
             self.limits.call_seconds,
         )
         changed = answer.get("changed")
-        if changed and isinstance(changed, list):
+        if isinstance(changed, list) and changed:
             raise InputChanged(target.path[-1] if target.path else "the call", [str(name)[:60] for name in changed])
         return answer
 
@@ -173,7 +173,7 @@ class Session:
                 f"it asked for more than the {self._zygote.settings.memory_mb} MB of memory that a check may use",
                 "memory",
             )
-        own = bool(error.get("own"))
+        own = error.get("own") is True
         return SubmissionRaised(kind, "" if own else text[:2000], as_source_lines(error.get("lines")), own)
 
     def _write(self, frame: bytes, seconds: float) -> None:
@@ -321,5 +321,12 @@ def _explain(exit: Exit) -> ChildEnded:
     if exit.signal == signal.SIGKILL:
         return ChildEnded("its process was killed before it answered (too much memory, or it killed itself)", "killed")
     if exit.signal:
-        return ChildEnded(f"its process was ended by {signal.Signals(exit.signal).name}", "crash")
+        return ChildEnded(f"its process was ended by a signal ({_signal_name(exit.signal)})", "crash")
     return ChildEnded("its process ended before it answered (such as by exit())", "exit")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return str(number)

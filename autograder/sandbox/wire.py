@@ -29,6 +29,7 @@ MAX_HEADER = 8 << 20
 MAX_BUFFERS = 256 << 20
 MAX_DEPTH = 24
 MAX_NODES = 200_000
+MAX_OTHER_KEYS = 1000
 
 _DTYPES = {
     str(dtype).removeprefix("torch."): dtype
@@ -37,7 +38,16 @@ _DTYPES = {
         *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
     )
 }
-_ARRAY_KINDS = "biufc"
+_ARRAY_DTYPES = {
+    dtype.name: dtype
+    for dtype in map(
+        np.dtype,
+        (
+            *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+            *("float16", "float32", "float64", "complex64", "complex128"),
+        ),
+    )
+}
 
 
 class WireError(ValueError):
@@ -106,9 +116,9 @@ def encode(value: Any, keep: Callable[[Any], Handle | Ref | None] | None = None)
         kept = keep(item) if keep else None
         if kept is not None:
             return tree(kept, depth)
-        if type(item) is np.ndarray and item.dtype.kind in _ARRAY_KINDS:
+        if type(item) is np.ndarray and item.dtype.name in _ARRAY_DTYPES:
             _require_within_cap(item.nbytes)
-            data = item.tobytes()
+            data = item.astype(_ARRAY_DTYPES[item.dtype.name], copy=False).tobytes()  # in this machine's byte order
             buffers.append(data)
             return {"array": item.dtype.name, "shape": list(item.shape), "bytes": len(data)}
         if isinstance(item, np.generic) and item.dtype.kind in "biuf":
@@ -174,7 +184,7 @@ def decode(prefix: bytes, body: bytes) -> Any:
         value = reader.value(header, 0)
     except WireError:
         raise
-    except (ValueError, TypeError, KeyError, RecursionError, RuntimeError, OverflowError) as error:
+    except Exception as error:  # a stranger chose these bytes
         raise WireError(f"a malformed value was sent: {type(error).__name__}") from error
     if reader.left:
         raise WireError("a frame has more bytes than its values")
@@ -185,6 +195,7 @@ class _Reader:
     def __init__(self, buffers: memoryview) -> None:
         self.left = buffers
         self.nodes = 0
+        self.other_keys = 0
 
     def value(self, item: Any, depth: int) -> Any:
         self.nodes += 1
@@ -212,6 +223,10 @@ class _Reader:
         raise WireError("a malformed value was sent: unknown kind")
 
     def _key(self, item: Any, depth: int) -> Any:
+        if type(item) is not str:  # the hashes of numbers can be chosen to collide, which costs quadratic time
+            self.other_keys += 1
+            if self.other_keys > MAX_OTHER_KEYS:
+                raise WireError(f"dictionaries have more than {MAX_OTHER_KEYS} keys that are not text")
         key = self.value(item, depth + 1)
         hash(key)
         return key
@@ -234,8 +249,6 @@ class _Reader:
         return tensor.requires_grad_(bool(item.get("grad")) and (dtype.is_floating_point or dtype.is_complex))
 
     def _array(self, item: dict[str, Any]) -> np.ndarray:
-        dtype = np.dtype(str(item["array"]))
-        if dtype.kind not in _ARRAY_KINDS:
-            raise WireError("an array has an unknown dtype")
+        dtype = _ARRAY_DTYPES[item["array"]]
         shape, data = self._take(item["shape"], dtype.itemsize, item["bytes"])
         return np.frombuffer(data, dtype=dtype).reshape(shape)

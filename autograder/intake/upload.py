@@ -1,0 +1,120 @@
+"""What an upload holds, however it came: the files that were read, the others, and what was rejected."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from autograder.assignment import Limits
+from autograder.intake.display import listed, shown
+
+MAX_DEPTH = 10
+
+Wanted = Callable[[str], bool]
+
+_KB = 1024
+_MB = 1024 * 1024
+_JUNK_NAMES = frozenset(
+    {"__MACOSX", "__pycache__", "venv", "env", "site-packages", "node_modules", "Thumbs.db", "desktop.ini", "Icon\r"}
+)
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class UploadRefused(Exception):
+    """Nothing can be taken from the upload. The message is a sentence for the student."""
+
+
+@dataclass
+class Upload:
+    """The regular files of an upload, by their path in it (forward slashes, no junk).
+
+    Attributes:
+        files: content of the files that were wanted.
+        others: paths of files that were not wanted and not read.
+        rejected: path and reason of what must not or cannot be read; the reason continues "PATH: ...".
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
+    rejected: list[tuple[str, str]] = field(default_factory=list)
+
+    def rejections(self, first: Wanted) -> list[str]:
+        """One sentence per reason, naming the rejected paths; those that `first` accepts are named first."""
+        by_reason: dict[str, list[str]] = {}
+        for path, reason in sorted(self.rejected, key=lambda item: not first(item[0])):
+            by_reason.setdefault(reason, []).append(path)
+        return [f"{listed(paths)}: {reason}." for reason, paths in by_reason.items()]
+
+
+class Budget:
+    """Counts what is really there against the limits of the assignment."""
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        """`name` is the upload's, for the sentences."""
+        self.total_bytes = limits.upload_mb * _MB
+        self.file_bytes = limits.file_kb * _KB
+        self.entries = limits.upload_entries
+        self._name = shown(name)
+        self._limits = limits
+
+    def count_entries(self, number: int) -> None:
+        """Raises UploadRefused: there are more entries than the assignment allows."""
+        self.entries -= number
+        if self.entries < 0:
+            raise UploadRefused(
+                f"{self._name} holds more than {self._limits.upload_entries} files; hand in the files of the "
+                "assignment only, without data, repositories and virtual environments."
+            )
+
+    def count_bytes(self, number: int, largest: Sequence[str] = ()) -> None:
+        """Raises UploadRefused: there are more bytes than the assignment allows; `largest` are named."""
+        self.total_bytes -= number
+        if self.total_bytes < 0:
+            example = f" (the largest: {listed(largest)})" if largest else ""
+            raise UploadRefused(
+                f"{self._name} is larger than {self._limits.upload_mb} MB when unpacked{example}; hand in the files "
+                "of the assignment only, without data, checkpoints and virtual environments."
+            )
+
+    def file_problem(self, size: int) -> str:
+        """Why a source file of `size` bytes is not taken; empty if it is small enough."""
+        if size <= self.file_bytes:
+            return ""
+        return f"not taken, because it is larger than {self._limits.file_kb} kB; hand in the source code alone"
+
+
+def path_problem(name: str) -> str:
+    """Why the file called `name` in the upload is not taken; empty if its name is a plain relative path."""
+    parts = name.split("/")
+    if any(unicodedata.category(char) == "Cc" for char in name):
+        return "not taken, because the name holds control characters; rename it and upload again"
+    if "\\" in name:
+        return "not taken, because the name holds a backslash; rename it, or zip with your system's own tool"
+    if name.startswith("/") or _DRIVE.match(name):
+        return "not taken, because the path is absolute; zip the folder of the assignment itself"
+    if ".." in parts:
+        return "not taken, because the path contains '..'; zip the folder of the assignment itself"
+    if len(parts) > MAX_DEPTH + 1:
+        return f"not taken, because it lies more than {MAX_DEPTH} folders deep; move it to the top"
+    if not plain_path(name):
+        return "not taken, because it has no name; make the zip again"
+    return ""
+
+
+def plain_path(name: str) -> str:
+    """`name` without its empty and `.` components, so that one file has one name."""
+    return "/".join(part for part in name.split("/") if part not in ("", "."))
+
+
+def is_junk(path: str) -> bool:
+    """Whether `path` belongs to an operating system, an editor, a repository or a virtual environment.
+
+    Names that begin with two dots are not hidden files but attempts to leave the folder.
+    """
+    return any(
+        part in _JUNK_NAMES or (part.startswith(".") and not part.startswith(".."))
+        for part in path.split("/")
+        if part != "."
+    )

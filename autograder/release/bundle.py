@@ -1,0 +1,148 @@
+"""The folder of an assignment that students get, made from the manifest and the masters.
+
+It is never edited by hand: `release_assignment` makes it anew as a whole, and `stale` says where it no longer
+is what the masters give.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from autograder.assignment import Assignment
+from autograder.release.leaks import find_leak
+from autograder.release.markers import Master, find_marker, parse_master
+from autograder.release.readme import render_readme
+
+STAMP = ".genlab-release"
+"""The file that tells a folder made by release from any other one."""
+
+# What Python and its tools leave in a folder whose modules are imported, tested or linted.
+_CACHES = frozenset({"__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache"})
+
+
+class ReleaseError(ValueError):
+    """The assignment cannot be released; the message names the file and says what to do."""
+
+
+def parse_masters(assignment: Assignment) -> dict[str, Master]:
+    """Parse the masters of the submitted files, and give each under the name that students know it by.
+
+    Raises:
+        ReleaseError: a master is missing or is not text.
+        MarkerError: a master has a wrong marker.
+    """
+    questions = [question.id for question in assignment.questions]
+    masters = {file.name: assignment.master(file) for file in assignment.files}
+    return {name: parse_master(_read(path), str(path), questions) for name, path in masters.items()}
+
+
+def _refuse_unmarked(assignment: Assignment, masters: dict[str, Master]) -> None:
+    """Refuse a file that would give a graded solution away because nothing in it is marked for it."""
+    for question in assignment.questions:
+        for unit in question.units:
+            master = masters[unit.file]
+            if question.id not in {block.question for block in master.blocks}:
+                problem = f"no block for question {question.id}, which has the unit {unit.name}; mark its solution"
+                raise ReleaseError(f"{master.file}: {problem}")
+
+
+def release_files(assignment: Assignment) -> dict[str, str]:
+    """Name and text of each file that students get, made in memory.
+
+    Raises:
+        ReleaseError: a source is missing or is not text, a graded question has no solution block, a given
+            file has a solution marker, two files have the same name, or a solution's line would be shown.
+        MarkerError: a master has a wrong marker.
+    """
+    masters = parse_masters(assignment)
+    _refuse_unmarked(assignment, masters)
+    support = {file.name: _read(assignment.master(file)) for file in assignment.support}
+    copies = support | {file.name: _read(assignment.master(file)) for file in assignment.extras}
+    handout = assignment.folder / "handout.md"
+    if handout.exists():
+        copies = _joined(copies, {"handout.md": _read(handout)})
+    for name, text in copies.items():
+        if (line := find_marker(text)) is not None:
+            problem = "a solution marker in a given file; only the submitted files may have solutions"
+            raise ReleaseError(f"{name}:{line}: {problem}")
+    files = _joined({name: master.stub for name, master in masters.items()}, copies)
+    files = _joined(files, {"requirements.txt": "".join(f"{line}\n" for line in assignment.requirements)})
+    to_complete = frozenset(name for name, master in masters.items() if master.blocks)
+    try:
+        readme = render_readme(assignment, files, to_complete)
+    except SyntaxError as error:
+        raise ReleaseError(f"{error.filename}:{error.lineno}: is not valid Python: {error.msg}") from error
+    stamp = f"`genlab release {assignment.id}` makes this folder anew each time: change the masters instead.\n"
+    files = _joined(files, {"README.md": readme, STAMP: stamp})
+    if leak := find_leak(masters.values(), support.values(), files):
+        raise ReleaseError(f"{leak}; reword it there, or move it out of the solution")
+    return files
+
+
+def release_assignment(assignment: Assignment, dest: Path) -> list[Path]:
+    """Write what students get to `dest/<id>/`, in place of what an earlier release put there.
+
+    The folder is complete or unchanged: it is made beside the old one, then put in its place.
+
+    Returns:
+        The paths of all files of the folder, sorted.
+
+    Raises:
+        ReleaseError: as `release_files`; also where `dest/<id>` exists and was not made by a release.
+        MarkerError: a master has a wrong marker.
+    """
+    target = dest / assignment.id
+    if target.is_symlink() or (target.exists() and not (target / STAMP).is_file()):
+        raise ReleaseError(f"{target} was not made by a release; move it away or choose another destination")
+    files = release_files(assignment)
+    dest.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{assignment.id}-", dir=dest) as scratch:
+        new, old = Path(scratch, "new"), Path(scratch, "old")
+        for name, text in files.items():
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            (new / name).write_bytes(text.encode())
+        try:
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+        except BaseException:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            raise
+    return sorted(target / name for name in files)
+
+
+def stale(assignment: Assignment, dest: Path) -> list[str]:
+    """Say where `dest/<id>/` is not what a release would write now.
+
+    Returns:
+        A line for each such file: `missing: NAME`, `differs: NAME` or `extra: NAME`.
+
+    Raises:
+        ReleaseError: as `release_files`.
+        MarkerError: a master has a wrong marker.
+    """
+    target = dest / assignment.id
+    files = release_files(assignment)
+    present = {path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir()}
+    extra = {name for name in present - set(files) if not _CACHES.intersection(Path(name).parts)}
+    differs = {name for name in present & set(files) if (target / name).read_bytes() != files[name].encode()}
+    found = {"missing": set(files) - present, "differs": differs, "extra": extra}
+    return [f"{what}: {name}" for what, names in found.items() for name in sorted(names)]
+
+
+def _read(path: Path) -> str:
+    """Text of a source, with LF line ends however it was checked out."""
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise ReleaseError(f"{path} is missing, and the manifest names it") from error
+    except UnicodeDecodeError as error:
+        raise ReleaseError(f"{path} is not UTF-8 text, and a release is made of text only") from error
+
+
+def _joined(files: dict[str, str], more: dict[str, str]) -> dict[str, str]:
+    if doubled := sorted(files.keys() & more.keys()):
+        raise ReleaseError(f"{', '.join(doubled)}: a release makes this file itself; name yours differently")
+    return files | more
