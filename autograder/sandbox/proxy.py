@@ -34,6 +34,7 @@ class Remote:
         return Remote(self._session, wire.Ref(self._ref.root, (*self._ref.path, name)))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it in the child; raises `SubmissionError` where no value comes back."""
         return _localise(self._session, self._session.call(self._ref, args, kwargs)["value"])
 
     def __repr__(self) -> str:
