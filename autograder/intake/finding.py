@@ -111,7 +111,8 @@ def find_files(upload: Upload, assignment: Assignment) -> Findings:
             )
             continue
         chosen = findings.chosen[name] = finalists[0]
-        unused = [path for path in ranks if path != chosen]
+        rejected = [path for path, _ in upload.rejected if _candidate(path, name, assignment) is not None]
+        unused = list(dict.fromkeys([*(path for path in ranks if path != chosen), *rejected]))
         not_from = f" and not from {listed(unused)}" if unused else ""
         rename = "" if best[0] is Match.EXACT else f"; please name the file {name} next time"
         if not_from or rename:

@@ -80,7 +80,7 @@ def read_files(paths: Sequence[Path], wanted: Wanted, limits: Limits) -> Upload:
         UploadRefused: there are more files or bytes than the limits allow.
     """
     upload = Upload()
-    budget = Budget(paths[0].name, limits)
+    budget = Budget(paths[0].name if len(paths) == 1 else "the upload", limits)
     budget.count_entries(len(paths))
     times = Counter(path.name for path in paths)
     for path in paths:

@@ -92,7 +92,7 @@ def digest_of(sources: Mapping[str, str]) -> str:
 
 def _read(paths: Sequence[Path], wanted: Wanted, assignment: Assignment) -> Upload:
     if not paths:
-        raise UploadRefused(f"Nothing was uploaded; hand in {listed([file.name for file in assignment.files])}.")
+        raise UploadRefused(f"Nothing was uploaded; hand in {_all_of([file.name for file in assignment.files])}.")
     if len(paths) > 1:
         return read_files(paths, wanted, assignment.limits)
     path = paths[0]
@@ -142,6 +142,11 @@ def _lone_zip(upload: Upload) -> str:
     return upload.others[0] if upload.others[0].lower().endswith(".zip") else ""
 
 
+def _all_of(names: Sequence[str]) -> str:
+    """Names of the manifest, none of which may be dropped."""
+    return listed(names, limit=len(names))
+
+
 def _absent(upload: Upload, findings: Findings, assignment: Assignment) -> list[str]:
     """A sentence on the files of the manifest for which the upload holds nothing, not even something refused."""
     names = [
@@ -156,8 +161,8 @@ def _absent(upload: Upload, findings: Findings, assignment: Assignment) -> list[
     notebooks = sorted(path for path in upload.others if is_notebook(path))
     if notebooks:
         return [
-            f"{listed(names)}: not in the upload, and notebooks are not graded; save the cells of "
-            f"{listed(notebooks)} that belong there as {listed(names)}, and upload that."
+            f"{_all_of(names)}: not in the upload, and notebooks are not graded; save the cells of "
+            f"{listed(notebooks)} that belong there as {_all_of(names)}, and upload that."
         ]
     what = "it under exactly this name" if len(names) == 1 else "them under exactly these names"
-    return [f"{listed(names)}: not in the upload; add {what}."]
+    return [f"{_all_of(names)}: not in the upload; add {what}."]

@@ -1,0 +1,128 @@
+import pytest
+
+from autograder.assignment import Assignment, SourceFile
+from autograder.intake.finding import Match, find_files, left_out, match, wanted_by
+from autograder.intake.upload import Upload
+
+from .builders import small_assignment
+
+
+def find(files: dict[str, bytes], assignment: Assignment | None = None):
+    return find_files(Upload(files=files), assignment or small_assignment())
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("q1_vae.py", Match.EXACT),
+        ("hw/Assignment 3/q1_vae.py", Match.EXACT),
+        ("Q1_VAE.py", Match.WRONG_CASE),
+        ("q1_vae.PY", Match.WRONG_CASE),
+        ("q1_vae.py ", Match.WRONG_CASE),
+        ("q1_vae (1).py", Match.COPY),
+        ("q1_vae(1).py", Match.COPY),
+        ("q1_vae-1.py", Match.COPY),
+        ("q1_vae 2.py", Match.COPY),
+        ("q1_vae - Copy.py", Match.COPY),
+        ("q1_vae - Copy (2).py", Match.COPY),
+        ("q1_vae copy 3.py", Match.COPY),
+        ("q1_vae (copy).py", Match.COPY),
+        ("q1_vae - Copie.py", Match.COPY),
+        ("copy of q1_vae.py", Match.COPY),
+        ("Copy of Q1_vae.py", Match.COPY),
+        ("Copie de q1_vae.py", Match.COPY),
+        ("q1_vae.py.txt", Match.TEXT_EXTENSION),
+        ("q1_vae (1).py.txt", Match.TEXT_EXTENSION),
+        ("my_q1_vae.py", None),
+        ("q1_vae_old.py", None),
+        ("q1_vae.pyc", None),
+        ("q1_vae.ipynb", None),
+        ("q1_vaeXpy", None),
+        ("q1_vae.py/readme", None),
+        ("q1_vae" + " " * 70_000 + ".py", None),
+    ],
+)
+def test_names_that_are_meant_as_the_file(path, expected):
+    assert match(path, "q1_vae.py") is expected
+    assert wanted_by(small_assignment())(path) is (expected is not None)
+
+
+def test_file_in_a_folder_of_the_manifest_must_lie_in_that_folder():
+    assert match("hw/models/unet.py", "models/unet.py") is Match.EXACT
+    assert match("Models/unet.py", "models/unet.py") is Match.WRONG_CASE
+    assert match("unet.py", "models/unet.py") is None
+    assert match("other/unet.py", "models/unet.py") is None
+
+
+@pytest.mark.parametrize("path", ["q1_vae.py", "hw/q1_vae.py", "a/b/c/q1_vae.py"])
+def test_exact_name_in_any_folder_needs_no_note(path):
+    findings = find({path: b"1"})
+    assert findings.chosen == {"q1_vae.py": path}
+    assert not findings.notes
+
+
+@pytest.mark.parametrize("path", ["Q1_VAE.py", "hw/q1_vae (1).py", "q1_vae.py.txt"])
+def test_other_name_is_taken_with_a_note(path):
+    findings = find({path: b"1"})
+    assert findings.chosen == {"q1_vae.py": path}
+    [note] = findings.notes
+    assert path in note
+    assert "name the file q1_vae.py" in note
+
+
+def test_exact_name_wins_and_the_others_are_named():
+    findings = find({"q1_vae (1).py": b"2", "hw/q1_vae.py": b"1", "Q1_vae.py": b"3"})
+    assert findings.chosen == {"q1_vae.py": "hw/q1_vae.py"}
+    [note] = findings.notes
+    assert "q1_vae (1).py" in note
+    assert "Q1_vae.py" in note
+
+
+def test_shallowest_of_equal_names_wins():
+    findings = find({"old/backup/q1_vae.py": b"2", "hw/q1_vae.py": b"1"})
+    assert findings.chosen == {"q1_vae.py": "hw/q1_vae.py"}
+    assert "old/backup/q1_vae.py" in findings.notes[0]
+
+
+def test_file_taken_in_place_of_a_rejected_one_is_noted():
+    upload = Upload(files={"old/q1_vae.py": b"1"}, rejected=[("q1_vae.py", "encrypted")] * 2)
+    findings = find_files(upload, small_assignment())
+    assert findings.chosen == {"q1_vae.py": "old/q1_vae.py"}
+    assert findings.notes == ["q1_vae.py: taken from old/q1_vae.py and not from q1_vae.py."]
+
+
+def test_two_equally_good_files_that_differ_are_refused_by_name():
+    findings = find({"old/q1_vae.py": b"2", "new/q1_vae.py": b"1", "q2_ddpm.py": b"3"})
+    assert findings.chosen == {"q2_ddpm.py": "q2_ddpm.py"}
+    sentence = findings.ambiguous["q1_vae.py"]
+    assert "new/q1_vae.py and old/q1_vae.py" in sentence
+
+
+def test_two_equally_good_files_with_one_content_are_one():
+    findings = find({"a/q1_vae.py": b"1", "b/q1_vae.py": b"1"})
+    assert findings.chosen == {"q1_vae.py": "a/q1_vae.py"}
+    assert not findings.ambiguous
+
+
+def test_file_of_the_assignment_is_no_copy_of_another_one():
+    base = small_assignment()
+    assignment = base.model_copy(update={"files": (*base.files, SourceFile(name="q1_vae-2.py"))})
+    findings = find({"q1_vae-2.py": b"1"}, assignment)
+    assert findings.chosen == {"q1_vae-2.py": "q1_vae-2.py"}
+
+
+def test_left_out_files_are_summarised_by_reason():
+    paths = ["hw/ddpm_utils/args.py", "02.ipynb", "data.rar", "a.txt", "b.txt", "hw/q1_train_vae.py"]
+    notes = left_out(paths, small_assignment())
+    assert len(notes) == 4
+    by_first = {note.split(":")[0]: note for note in notes}
+    assert "course's own version" in by_first["hw/ddpm_utils/args.py"]
+    assert "not graded" in by_first["02.ipynb"]
+    assert "not opened" in by_first["data.rar"]
+    assert "does not ask" in by_first["a.txt and b.txt"]
+
+
+def test_summary_of_many_files_is_short():
+    [note] = left_out([f"{number}{'x' * 300}.txt" for number in range(1000)], small_assignment())
+    assert "and 995 more" in note
+    assert len(note) < 600
