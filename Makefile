@@ -31,7 +31,7 @@ types: $(READY)
 
 demo: $(READY)
 	mkdir -p build
-	cd solutions/$(DEMO) && ../../$(BIN)/python -m zipfile -c ../../build/reference.zip q*.py
+	cd solutions/$(DEMO) && ../../$(BIN)/python -m zipfile -c ../../build/reference.zip q1_vae.py q1_train_vae.py q[23]_*.py
 	$(BIN)/genlab grade build/reference.zip -a $(DEMO) -o build/demo
 
 bench: $(READY)
