@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 WORKERS = 2
 ENGINE = "tests.benchmark.engine_worker"
@@ -40,7 +41,17 @@ def main() -> None:
             plain_lean += _plain(pool, part, "lean")
     started = time.monotonic()
     subprocess.run(
-        [sys.executable, "-m", "autograder.cli", "grade", "solutions/ift6135_h25", "-a", "ift6135_h25", "-o", "build/bench"],
+        [
+            sys.executable,
+            "-m",
+            "autograder.cli",
+            "grade",
+            "solutions/ift6135_h25",
+            "-a",
+            "ift6135_h25",
+            "-o",
+            "build/bench",
+        ],
         check=True,
         capture_output=True,
     )
@@ -49,7 +60,9 @@ def main() -> None:
     print(f"{graded} submissions of ift6135_h25 each way, {WORKERS} processes at a time, seconds per submission:")
     print(f"  engine, warm, isolated                           {engine / graded:6.2f}")
     print(f"  plain: fresh interpreter, no isolation           {plain / graded:6.2f}   {plain / engine:4.1f} x")
-    print(f"  plain, with the engine's shortcuts for imports   {plain_lean / graded:6.2f}   {plain_lean / engine:4.1f} x")
+    print(
+        f"  plain, with the engine's shortcuts for imports   {plain_lean / graded:6.2f}   {plain_lean / engine:4.1f} x"
+    )
     print(f"  one cold `genlab grade`                          {cold:6.2f}")
 
 

@@ -77,11 +77,10 @@ def _localise(value: Any) -> Any:
 submission = read_submission([Path("solutions/ift6135_h25")], assignment)
 sources = {**submission.sources, **support_sources(assignment)}
 probes = (assignment.checks / "probes.py").read_text()
-plugin = GradingPlugin(
-    Job(assignment, load_reference(assignment), 0, lambda seed: PlainSession(sources, probes, seed))
-)
+plugin = GradingPlugin(Job(assignment, load_reference(assignment), 0, lambda seed: PlainSession(sources, probes, seed)))
 checks = [str(path) for path in sorted(assignment.checks.glob("test_*.py"))]
 pytest.main([*_PYTEST_OPTIONS, f"--rootdir={assignment.checks}", *checks], plugins=[plugin])
 failed = [result for _, result in plugin.results if result.status != "passed"]
-assert plugin.results and not failed, [result.name for result in failed]
+assert plugin.results
+assert not failed, [result.name for result in failed]
 print(time.monotonic() - STARTED)
