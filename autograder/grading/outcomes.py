@@ -49,6 +49,15 @@ def fail(expected: str = "", got: str = "", hint: str = "") -> NoReturn:
     raise CheckFailed(Message(expected, got, hint))
 
 
+def skip(reason: str) -> NoReturn:
+    """End the check: it needs something that failed elsewhere.
+
+    Raises:
+        CheckSkipped: always.
+    """
+    raise CheckSkipped(reason)
+
+
 def describe_error(error: SubmissionError, what: str) -> Message:
     """What a student reads when a call into the submission did not return a value.
 

@@ -68,6 +68,7 @@ class GradingPlugin:
     problems: list[str] = field(default_factory=list)
     _broken: dict[str, str] = field(default_factory=dict)
     _unimplemented: set[str] = field(default_factory=set)
+    _causes: dict[tuple[Any, ...], str] = field(default_factory=dict)
     _remarks: dict[str, list[str]] = field(default_factory=dict)
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -78,9 +79,11 @@ class GradingPlugin:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Check that checks and manifest agree, and put the checks into the order of the manifest."""
         try:
-            self._arrange(items)
+            if self.fatal is None:
+                self._arrange(items)
         except ChecksError as error:
             self.fatal = error
+        if self.fatal is not None:
             items.clear()
 
     def _arrange(self, items: list[pytest.Item]) -> None:
@@ -94,10 +97,11 @@ class GradingPlugin:
         items.sort(key=lambda item: units[_unit_name(item)])
         for unit in units:
             shares = [_share(item, items) for item in items if _unit_name(item) == unit]
-            if abs(sum(shares) - 1) > 1e-9:
-                raise ChecksError(
-                    f"the checks of {unit} give {sum(shares):g} of its points" if shares else f"no check for {unit}"
-                )
+            if not shares:
+                raise ChecksError(f"no check for {unit}")
+            if abs(sum(shares) - 1) > 1e-9 or min(shares) < 0:
+                given = sum(share for share in shares if share > 0)
+                raise ChecksError(f"the checks of {unit} give {given:g} of its points")
         if self.job.only:
             items[:] = [item for item in items if _unit_name(item) in self.job.only]
         self._items = items
@@ -214,8 +218,13 @@ class GradingPlugin:
         blamed = self._blamed(error, unit)
         if blamed:
             return Status.SKIPPED, f"This needs {blamed}, which does not work yet.\n{message}", trace
-        if isinstance(error, SubmissionRaised) and error.type == "NotImplementedError":
-            self._unimplemented.add(unit.name)
+        if isinstance(error, SubmissionRaised):
+            if error.type == "NotImplementedError":
+                self._unimplemented.add(unit.name)
+            cause = (error.type, error.message, *error.lines[-1:])
+            first = self._causes.setdefault(cause, _title(item))
+            if first != _title(item):
+                return Status.SKIPPED, f"This is the same error as in the check '{first}'.\n{message}", trace
         return Status.FAILED, message, trace
 
     def _blamed(self, error: SubmissionError, unit: Unit) -> str:
@@ -225,7 +234,10 @@ class GradingPlugin:
         functions = [line.function for line in error.lines if line.file == unit.file]
         others = {other.name.rpartition(".")[2] for other in self.job.assignment.units if other.file == unit.file}
         inner = [function for function in functions if function in others]
-        return inner[-1] if inner and inner[-1] != unit.name.rpartition(".")[2] else ""
+        if not inner or inner[-1] == unit.name.rpartition(".")[2]:
+            return ""
+        verdicts = [result.status for name, result in self.results if name.rpartition(".")[2] == inner[-1]]
+        return "" if verdicts and all(status is Status.PASSED for status in verdicts) else inner[-1]
 
 
 def _unit_name(item: pytest.Item) -> str:

@@ -18,6 +18,7 @@ from lab.device import choose_device
 from q1_vae import kl_gaussian_gaussian_analytic, log_likelihood_bernoulli
 from torch import nn, optim
 from torch.nn import functional as F
+from tqdm import tqdm
 
 
 class VAE(nn.Module):
@@ -80,14 +81,15 @@ def train(epoch):
     """Train `model` for one epoch on `train_loader`.
 
     Args:
-        epoch: its number, for the printed lines.
+        epoch: its number, for the progress bar.
 
     Returns:
         The mean loss per image, in nats, while the weights were changing.
     """
     model.train()
     total = 0.0
-    for number, (data, _) in enumerate(train_loader):  # data: (B, 1, 28, 28)
+    progress = tqdm(train_loader, desc=f"epoch {epoch}/{args.epochs}", leave=False)
+    for number, (data, _) in enumerate(progress):  # data: (B, 1, 28, 28)
         optimizer.zero_grad()
         recon_batch, mu, logvar = model(data)
         loss = loss_function(recon_batch, data, mu, logvar)
@@ -95,7 +97,7 @@ def train(epoch):
         optimizer.step()
         total += loss.item()
         if number % args.log_interval == 0:
-            print(f"epoch {epoch}  batch {number}/{len(train_loader)}  loss {loss.item() / len(data):.2f}")
+            progress.set_postfix(loss=f"{loss.item() / len(data):.2f}")
     return total / train_loader.n_images
 
 
@@ -118,7 +120,7 @@ def make_parser():
     parser.add_argument("--no-cuda", action="store_true", help="do not use an NVIDIA GPU")
     parser.add_argument("--no-mps", action="store_true", help="do not use the GPU of a Mac")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--log-interval", type=int, default=100, help="batches between two printed lines")
+    parser.add_argument("--log-interval", type=int, default=10, help="batches between two updates of the loss shown")
     parser.add_argument("--data-root", help="folder with mnist/train.npz and mnist/test.npz; default: download")
     parser.add_argument("--limit", type=int, help="use only the first so many images of each split")
     parser.add_argument("--output", type=Path, default=Path("runs/vae"), help="folder for checkpoint and curve")

@@ -1,5 +1,8 @@
 """Settings of question 2.2; `args.n_steps` and `args["n_steps"]` are the same."""
 
+import os
+
+import torch  # noqa: F401  (`from cfg_utils.args import *` gives its user torch, os and EasyDict as well)
 from easydict import EasyDict
 from lab.device import choose_device
 
@@ -21,6 +24,6 @@ args = EasyDict(
     epochs=16,
     show_every_n_epochs=2,
     save_every_n_epochs=2,
-    # where the checkpoint goes; relative to the folder in which Python runs
-    MODEL_PATH="eps_model_cfg.pkl",
+    # where the checkpoint goes
+    MODEL_PATH=os.path.join(os.getcwd(), "eps_model_cfg.pkl"),
 )

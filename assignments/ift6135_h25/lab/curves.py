@@ -33,7 +33,7 @@ def save(rows: Sequence[dict[str, float]], stem: str | Path, x: str, ylabel: str
     stem.parent.mkdir(parents=True, exist_ok=True)
     partial = stem.with_name(f"{stem.name}.csv.partial")
     with partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     os.replace(partial, stem.with_name(f"{stem.name}.csv"))
@@ -57,5 +57,6 @@ def _draw(axis: plt.Axes, places: list[float], values: list[float], name: str) -
     width = SMOOTH_FROM // 3
     (line,) = axis.plot(places, values, linewidth=0.5, alpha=0.35)
     means = np.convolve(values, np.full(width, 1 / width), mode="valid")
-    axis.plot(places[width - 1 :], means, color=line.get_color(), label=f"{name}, mean of {width}")
+    middles = places[width // 2 :][: len(means)]
+    axis.plot(middles, means, color=line.get_color(), label=f"{name}, mean of {width}")
     axis.set_yscale("log")

@@ -4,6 +4,7 @@ The data sets of the course fit in the memory of any GPU: there is no need for w
 """
 
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,8 @@ class Batches:
         Raises:
             DataError: there is not a single batch.
         """
+        if batch_size < 1:
+            raise DataError(f"a batch needs at least one image, not {batch_size}; choose a larger batch size")
         self.images = images.to(device)
         self.labels = None if labels is None else labels.to(device)
         self.batch_size = batch_size
@@ -130,8 +133,8 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         with np.load(path) as file:
             images, labels = file["images"], file["labels"]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} cannot be read as a data set ({error}); make it again") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged, or has no arrays 'images' and 'labels'; make it again") from error
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or labels.shape != images.shape[:1]:
         raise DataError(f"{path} must hold uint8 images (N, H, W) or (N, H, W, 3), and N labels; make it again")
     return images, labels
@@ -148,7 +151,7 @@ def _download(name: str, split: str) -> tuple[np.ndarray, np.ndarray]:
         data = kind("data", train=split == "train", download=True)
     except (OSError, RuntimeError) as error:
         raise DataError(
-            f"{name} could not be downloaded ({error}); try again, "
+            f"{name} could not be downloaded ({' '.join(str(error).split())}); try again, "
             f"or name a data root with --data-root or {ROOT_VARIABLE}"
         ) from error
     return np.asarray(data.data), np.asarray(data.targets)

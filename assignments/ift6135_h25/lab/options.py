@@ -17,7 +17,9 @@ def read_options(description: str, args: Any) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--epochs", type=int, default=args.epochs, help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=args.batch_size, help="default: %(default)s")
-    parser.add_argument("--device", default=args.device, help="cuda, mps or cpu; default here: %(default)s")
+    parser.add_argument(
+        "--device", default=args.device, choices=("cuda", "mps", "cpu"), help="default here: %(default)s"
+    )
     parser.add_argument("--model-path", default=args.MODEL_PATH, help="checkpoint; default: %(default)s")
     parser.add_argument("--data-root", help="folder with mnist/train.npz; default: download")
     parser.add_argument("--limit", type=int, help="use only the first so many images")

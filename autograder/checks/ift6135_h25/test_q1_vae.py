@@ -155,6 +155,7 @@ def test_log_mean_exp_stable(student: Student, reference: Reference, draw: Draw)
     """log_mean_exp: rows far apart, values far beyond what exp can hold"""
     offsets = torch.tensor([[-900.0], [0.0], [850.0], [-120.0], [3000.0]])
     y = draw.normal(5, 3) + offsets
+    y[1, 0] = -300.0  # far from its neighbours in the same row
     result = student.q1_vae.log_mean_exp(y)
     if isinstance(result, torch.Tensor) and result.is_floating_point():
         expect(not bool(result.detach().isinf().any() or result.detach().isnan().any())).true(
@@ -254,7 +255,9 @@ def test_kl_mc_mean(student: Student, reference: Reference, draw: Draw) -> None:
     estimates = expect(student.q1_vae.kl_gaussian_gaussian_mc(*rows, samples), "the estimate").tensor(
         (batch * repeats,), "(batch,)"
     )
-    expect(estimates.view(repeats, batch).mean(0), "the mean of many estimates").close_to(
+    found = estimates.view(repeats, batch).mean(0)
+    summed = (found / samples - right).abs() <= error + 1e-3 * right
+    expect(found, "the mean of many estimates").close_to(
         right,
         "(batch,)",
         rtol=1e-3,
@@ -268,7 +271,7 @@ def test_kl_mc_mean(student: Student, reference: Reference, draw: Draw) -> None:
             "the samples are drawn with the variance in the place of the standard deviation": 0.5
             * (lp - lq - wide / lq.exp() + (wide + (mq - mp) ** 2) / lp.exp()).sum(1),
             "the values are averaged over the dimensions instead of summed": right / dims,
-            "the values are summed over the samples instead of averaged": right * samples,
+            "the values are summed over the samples instead of averaged": torch.where(summed, found, torch.nan),
             "only log q(z) is there: log p(z) is missing": -0.5 * (LOG_2PI + lq + 1).sum(1),
             "the samples are drawn from the standard normal instead of q": 0.5
             * (lp - lq - (1 + mq**2) / lq.exp() + (1 + mp**2) / lp.exp()).sum(1),
@@ -290,9 +293,8 @@ def test_kl_mc_spread(student: Student, draw: Draw) -> None:
             torch.tensor(spread / count**0.5),
             rtol=0.2,
             mistakes={
-                "no samples are drawn: the estimate is the same every time": 0.0,
+                "no samples are drawn, or one sample is shared by the whole batch": 0.0,
                 "num_samples makes no difference": lambda: spread,
-                "one sample is shared by the whole batch": 0.0,
             },
         )
 

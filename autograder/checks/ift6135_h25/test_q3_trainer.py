@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from autograder.checks.ift6135_h25.probes import GuidanceStub, LabelNet, trainer_settings
-from autograder.grading import expect, fail, fetch, points
+from autograder.grading import assign, expect, fail, fetch, points
 from autograder.grading.seeds import Draw
 from autograder.sandbox.proxy import Remote, Student
 
@@ -18,7 +18,9 @@ NAMES = "(batch, channels, height, width)"
 
 def _trainer(student: Student, net: LabelNet, steps: int, samples: int) -> tuple[Remote, GuidanceStub]:
     stub = GuidanceStub(net, steps)
-    return student.q3_trainer_cfg.Trainer(trainer_settings(steps + 2, samples), net, stub), stub
+    trainer = student.q3_trainer_cfg.Trainer(trainer_settings(steps + 2, samples), net, stub)
+    assign(trainer.ema_model, LabelNet(-1.5))  # another network, so that its use shows
+    return trainer, stub
 
 
 def _sample(student: Student, draw: Draw, scale: float) -> tuple[Any, LabelNet, GuidanceStub, list[Any], torch.Tensor]:
@@ -46,6 +48,7 @@ def _guided(net: LabelNet, z: torch.Tensor, labels: torch.Tensor, scale: float) 
         "the conditional and the unconditional estimate have changed places": (1 + scale) * uncond - scale * cond,
         "the guidance is left out: only the conditional estimate is used": cond,
         "the labels are not used: only the unconditional estimate is": uncond,
+        "the unconditional estimate is left out of the combination": (1 + scale) * cond,
         "the unconditional estimate is added instead of subtracted": (1 + scale) * cond + scale * uncond,
     }
 
@@ -105,7 +108,13 @@ def test_cfg_sample_guidance(student: Student, draw: Draw) -> None:
     _, net, stub, calls, labels = _sample(student, draw, scale)
     seen = [call["labels"] for call in fetch(student.copy_of(net).calls)]
     if not any(item is None for item in seen):
-        fail("the network is also asked without labels.", "it always gets labels.", "pass None for the labels.")
+        fail(
+            "eps_model is also asked without labels.",
+            "it always gets labels.",
+            "pass None for the labels, and use self.eps_model for both estimates.",
+        )
+    if all(item is None for item in seen):
+        fail("eps_model is also asked with the labels.", "it never gets them.", "self.ema_model is another network.")
     for call in calls:
         z, lam = expect(call["z"], "z").tensor(), expect(call["lambda"], "lambda").tensor()
         guided = _guided(net, z, labels, scale)
@@ -149,7 +158,7 @@ def test_cfg_sample_chain(student: Student, draw: Draw) -> None:
         )
     for before, after in pairwise(calls):
         arrived = 0.6 * before["z"] + 0.4 * before["x"]
-        if not torch.allclose(after["z"].float(), arrived.float(), atol=1e-3):
+        if after["z"].shape != arrived.shape or not torch.allclose(after["z"].float(), arrived.float(), atol=1e-3):
             fail("each step starts from the z that p_sample gave.", "a step that starts from something else.")
     last = _last_image(net, stub, calls, labels)
     z = calls[-1]["z"].double()

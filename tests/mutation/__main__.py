@@ -1,0 +1,56 @@
+"""`python -m tests.mutation`: grades all mutants and prints what became of each."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+
+from autograder.assignment import load_assignment
+from autograder.grading.engine import Engine
+
+from .mutants import assignment_mutants
+from .verdicts import SEED, MutantGrader, Verdict, listed_survivors
+
+ASSIGNMENT = "ift6135_h25"
+
+
+def main() -> None:
+    """Parse the command line, grade, print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("--only", default="", help="part of a mutant's id, such as q2_ddpm.py or drop-term")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of the random inputs")
+    arguments = parser.parse_args()
+    console = Console()
+    assignment = load_assignment(ASSIGNMENT)
+    mutants = [mutant for mutant in assignment_mutants(assignment) if arguments.only in mutant.id]
+    started = time.monotonic()
+    with Engine(assignment) as engine:
+        grader = MutantGrader(assignment, engine, arguments.seed)
+        verdicts = [grader.verdict(mutant) for mutant in track(mutants, "grading mutants", console=console)]
+    console.print(_table(verdicts))
+    caught = sum(verdict.caught for verdict in verdicts)
+    seconds = time.monotonic() - started
+    console.print(f"{caught} of {len(verdicts)} mutants caught, in {seconds:.0f} s")
+
+
+def _table(verdicts: list[Verdict]) -> Table:
+    reasons = {survivor.id: survivor.reason for survivor in listed_survivors()}
+    table = Table("mutant", "change", "caught by", "message", show_lines=True)
+    for verdict in verdicts:
+        mutant = verdict.mutant
+        # Text: a change such as `x[:1]` is not to be read as markup.
+        message = Text(verdict.message or reasons.get(mutant.id, ""))
+        if verdict.problem:
+            message = Text(f"the grader broke: {verdict.problem}", style="red")
+        caught = Text(verdict.check) if verdict.caught else Text("survives", style="bold yellow")
+        table.add_row(Text(mutant.id), Text(f"- {mutant.old}\n+ {mutant.new}"), caught, message)
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Grades mutants: is the planted mistake noticed by a check of the function or method that holds it?"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.assignment import Assignment, tomllib
+from autograder.grading.engine import Engine
+from autograder.grading.report import Report, Status
+from autograder.intake import Submission
+
+from .mutants import Mutant
+
+SEED = 11
+SURVIVORS = Path(__file__).with_name("survivors.toml")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the checks say of a mutant.
+
+    Attributes:
+        mutant: what was graded.
+        check: name of the first check that did not pass; empty if all did.
+        message: what the student would read there.
+        problem: what went wrong in the grader itself; empty if nothing did.
+    """
+
+    mutant: Mutant
+    check: str = ""
+    message: str = ""
+    problem: str = ""
+
+    @property
+    def caught(self) -> bool:
+        """Whether a check noticed the mistake."""
+        return bool(self.check)
+
+
+class MutantGrader:
+    """Grades mutants of the masters of one assignment, all with the same random inputs."""
+
+    def __init__(self, assignment: Assignment, engine: Engine, seed: int = SEED) -> None:
+        """`engine` is one of this assignment."""
+        self._assignment = assignment
+        self._engine = engine
+        self._seed = seed
+        self._masters = {file.name: assignment.master(file).read_text("utf-8") for file in assignment.files}
+
+    def masters(self) -> Report:
+        """The report of the masters as they are."""
+        return self._grade(self._masters, [unit.name for unit in self._assignment.units])
+
+    def verdict(self, mutant: Mutant) -> Verdict:
+        """Grade one mutant. A check that breaks on it, or that could not be run, does not notice it."""
+        name = f"{mutant.file.removesuffix('.py')}.{mutant.block.label.split()[0]}"
+        report = self._grade({**self._masters, mutant.file: mutant.source}, [name])
+        checks = next(unit for unit in report.units if unit.name == name).checks
+        for check in checks:
+            if check.status in (Status.FAILED, Status.SKIPPED):
+                return Verdict(mutant, check.name, check.message, report.run.problem)
+        return Verdict(mutant, problem=report.run.problem)
+
+    def _grade(self, sources: dict[str, str], units: list[str]) -> Report:
+        digest = hashlib.sha256("".join(sources.values()).encode()).hexdigest()
+        return self._engine.grade(Submission("mutant", digest, sources), self._seed, only=units)
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """An entry of `survivors.toml`: a mutant that passes, and why.
+
+    Attributes:
+        id: the mutant's id.
+        reason: why it is as right as the master (`equivalent`), or why the grader cannot tell the two apart.
+        equivalent: which of the two.
+    """
+
+    id: str
+    reason: str
+    equivalent: bool
+
+
+def listed_survivors(path: Path = SURVIVORS) -> list[Survivor]:
+    """The survivors that were judged by hand."""
+    tables = tomllib.loads(path.read_text("utf-8"))
+    return [
+        Survivor(entry["id"], entry["reason"], kind == "equivalent")
+        for kind in ("equivalent", "undetected")
+        for entry in tables.get(kind, [])
+    ]
