@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from autograder.assignment import Assignment, ManifestError, assignment_names, load_assignment
+from autograder.sandbox.preload import quiet_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 USAGE_ERROR = 2
@@ -103,4 +104,5 @@ def grade(
 
 def main() -> None:
     """Entry point of the `genlab` command."""
+    quiet_environment()
     app()

@@ -1,7 +1,7 @@
 """Checks, what they say, and the report that comes of them. This module is what checks import."""
 
 from autograder.grading.expectation import expect
-from autograder.grading.outcomes import fail, skip
+from autograder.grading.outcomes import fail
 from autograder.grading.plugin import needs, points, public
 from autograder.sandbox.proxy import assign, fetch, parameter_names, value_and_gradients
 
@@ -14,6 +14,5 @@ __all__ = [
     "parameter_names",
     "points",
     "public",
-    "skip",
     "value_and_gradients",
 ]

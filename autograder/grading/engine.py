@@ -45,7 +45,7 @@ class Engine:
     """Grades any number of submissions of one assignment, one after the other."""
 
     def __init__(self, assignment: Assignment, *, trust: bool = False, layers: tuple[str, ...] = LAYERS) -> None:
-        """Warm up.
+        """Warm up. `quiet_environment` has to be called before torch is imported for the first time.
 
         Args:
             assignment: its manifest.

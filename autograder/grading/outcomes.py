@@ -49,15 +49,6 @@ def fail(expected: str = "", got: str = "", hint: str = "") -> NoReturn:
     raise CheckFailed(Message(expected, got, hint))
 
 
-def skip(reason: str) -> NoReturn:
-    """End the check: it needs something that failed elsewhere.
-
-    Raises:
-        CheckSkipped: always.
-    """
-    raise CheckSkipped(reason)
-
-
 def describe_error(error: SubmissionError, what: str) -> Message:
     """What a student reads when a call into the submission did not return a value.
 
@@ -95,7 +86,9 @@ _ENDED_HINTS = {
 def _common_cause(error: SubmissionRaised) -> str:
     if error.type == "ModuleNotFoundError":
         return "only the course's own modules and the packages of requirements.txt can be imported."
-    if error.type == "RuntimeError" and "CUDA" in error.message:
+    if error.type == "SystemExit":
+        return _ENDED_HINTS["exit"]
+    if error.type in ("RuntimeError", "AssertionError") and ("CUDA" in error.message or "NVIDIA" in error.message):
         return "there is no GPU here; use the device that is passed in instead of a fixed 'cuda'."
     if error.type == "PermissionError":
         return "files, network and other programs are closed while the functions are checked."

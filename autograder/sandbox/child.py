@@ -14,9 +14,11 @@ An answer is `{"value": ...}` (with `grads` and `changed` for a call) or `{"erro
 
 from __future__ import annotations
 
+import dis
 import importlib
 import inspect
 import os
+import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -216,12 +218,10 @@ def _describe(error: BaseException) -> dict[str, Any]:
             )
         )
     own = [frame for frame in frames if frame.filename.startswith(SUBMISSION + "/")]
-    raised_here = bool(frames) and frames[-1].filename.startswith(SUBMISSION + "/")
-    by_hand = raised_here and (frames[-1].line or "").lstrip().startswith(("raise", "assert"))
     return {
         "type": type(error).__name__,
         "message": _text(error),
-        "own": by_hand,
+        "own": isinstance(error, SystemExit) or _raised_by_hand(error),
         "lines": [
             [
                 frame.filename.removeprefix(SUBMISSION + "/"),
@@ -234,11 +234,26 @@ def _describe(error: BaseException) -> dict[str, Any]:
     }
 
 
+def _raised_by_hand(error: BaseException) -> bool:
+    """Whether a `raise` or `assert` of the submission made the exception, rather than what it called."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None or not last.tb_frame.f_code.co_filename.startswith(SUBMISSION + "/"):
+        return False
+    return dis.opname[last.tb_frame.f_code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
+
+
 def _text(error: BaseException) -> str:
+    """The exception's text without the folders of this machine."""
     try:
-        return str(error)[:2000]
+        text = str(error)[:2000]
     except BaseException:  # an exception class of the submission may do anything here
         return ""
+    folders = [*sys.path, sys.prefix, sys.base_prefix, os.environ.get("HOME", "")]
+    for folder in sorted((f for f in folders if isinstance(f, str) and len(f) > 1), key=len, reverse=True):
+        text = text.replace(folder + os.sep, "")
+    return text
 
 
 _OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {

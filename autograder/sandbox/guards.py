@@ -101,5 +101,6 @@ def unchanged(values: dict[str, Any], changed: list[str]) -> Any:
     yield
     for name, old in before.items():
         new = values[name].detach()
-        if new.shape != old.shape or not torch.equal(torch.nan_to_num(new), torch.nan_to_num(old)):
+        alike = new.shape == old.shape and new.dtype == old.dtype
+        if not alike or not torch.isclose(new, old, rtol=0, atol=0, equal_nan=True).all():
             changed.append(name)

@@ -17,6 +17,7 @@ import os
 import resource
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,18 +70,31 @@ def make_ruleset(scratch_root: Path) -> int | None:
 
 def _library_paths() -> Iterator[Path]:
     """Libraries, entry by entry where the grader itself may be installed among them."""
-    yield from map(Path, ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share"))
-    yield from map(Path, ("/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/sys/devices/system/cpu"))
+    yield from map(
+        Path, ("/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/sys/devices/system/cpu", "/proc/cpuinfo")
+    )
     own = Path(__file__).resolve().parents[1]
+    for name in ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share"):
+        yield from _without(own, Path(name))
     scheme = {Path(path) for name, path in sysconfig.get_paths().items() if name in ("stdlib", "platstdlib")}
     sites = {Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
     for folder in sorted(scheme | sites):
         for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if entry.name not in ("site-packages", "dist-packages") and entry.resolve() != own:
-                yield entry
+            if entry.name not in ("site-packages", "dist-packages"):
+                yield from _without(own, entry)
     base = Path(sys.base_prefix) / "lib"
     if base.is_dir():
         yield from sorted(base.glob("*.so*"))
+
+
+def _without(own: Path, path: Path) -> Iterator[Path]:
+    """`path`, or where `own` lies beneath it, the parts of it that do not hold `own`."""
+    real = path.resolve()
+    if own != real and real not in own.parents:
+        yield path
+    elif own != real:
+        for entry in sorted(real.iterdir()):
+            yield from _without(own, entry)
 
 
 def apply_layers(settings: JailSettings, uid: int | None, ruleset: int | None) -> dict[str, str]:
@@ -93,7 +107,7 @@ def apply_layers(settings: JailSettings, uid: int | None, ruleset: int | None) -
         "environment": _scrub_environment,
         "no_new_privs": _no_new_privs,
         "uid": lambda: _drop_to(uid),
-        "rlimits": lambda: _limit_resources(settings, uid is not None),
+        "rlimits": lambda: _limit_resources(settings, uid is not None and os.getuid() == uid),
         "landlock": lambda: _restrict_files(ruleset),
         "seccomp": seccomp.apply_filter,
     }
@@ -124,6 +138,8 @@ def _scrub_environment() -> None:
         LOGNAME="student",
         MPLCONFIGDIR=scratch,
     )
+    tempfile.tempdir = None  # the grader's; the next use finds TMPDIR
+    sys.orig_argv[:] = []
     if sys.platform == "linux":
         _wipe_start_block()
 
@@ -176,6 +192,9 @@ def _restrict_files(ruleset: int | None) -> None:
     if ruleset is None:
         raise OSError("the kernel has no Landlock")
     landlock.restrict_self(ruleset)
+    own = landlock.make_write_ruleset([Path.cwd(), Path("/dev/null")])  # not the folders of other children
+    landlock.restrict_self(own)
+    os.close(own)
     try:
         os.listdir("/")
     except PermissionError:

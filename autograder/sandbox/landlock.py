@@ -16,6 +16,7 @@ _CREATE_VERSION = 1
 _RULE_PATH_BENEATH = 1
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_READING = _EXECUTE | _READ_FILE | _READ_DIR
 _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | 1 << 15
 _FS_RIGHTS_OF_ABI = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
 _NET_RIGHTS = 0b11  # bind and connect TCP, from ABI 4
@@ -55,17 +56,31 @@ def make_ruleset(readable: Iterable[Path], writable: Iterable[Path]) -> int:
     """
     abi = abi_version()
     handled = _FS_RIGHTS_OF_ABI[min(abi, 5)]
-    attributes = struct.pack(
-        "<QQQ", handled, _NET_RIGHTS if abi >= 4 else 0, _SCOPES if abi >= 6 else 0
-    )  # kernels before a field's ABI accept it when it is zero
-    size = 24 if abi >= 6 else 16 if abi >= 4 else 8
-    ruleset = _syscall(
-        _CREATE_RULESET, ctypes.create_string_buffer(attributes), ctypes.c_size_t(size), ctypes.c_uint32(0)
-    )
-    for paths, rights in ((readable, _EXECUTE | _READ_FILE | _READ_DIR), (writable, handled)):
+    ruleset = _create(handled, _NET_RIGHTS if abi >= 4 else 0, _SCOPES if abi >= 6 else 0)
+    for paths, rights in ((readable, _READING), (writable, handled)):
         for path in paths:
             _allow(ruleset, path, rights & handled)
     return ruleset
+
+
+def make_write_ruleset(writable: Iterable[Path]) -> int:
+    """File descriptor of a ruleset that forbids nothing but changes outside `writable`.
+
+    Raises:
+        LandlockError: the kernel has no Landlock.
+    """
+    handled = _FS_RIGHTS_OF_ABI[min(abi_version(), 5)] & ~_READING
+    ruleset = _create(handled, 0, 0)
+    for path in writable:
+        _allow(ruleset, path, handled)
+    return ruleset
+
+
+def _create(handled: int, net: int, scopes: int) -> int:
+    # a kernel takes no field that it does not know, and leaving the last ones out is the same as zero
+    size = 24 if scopes else 16 if net else 8
+    attributes = ctypes.create_string_buffer(struct.pack("<QQQ", handled, net, scopes))
+    return _syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(size), ctypes.c_uint32(0))
 
 
 def _allow(ruleset: int, path: Path, rights: int) -> None:

@@ -27,6 +27,7 @@ _NOT_PRELOADED = frozenset(
 _STANDARD_PARTS = (
     *("concurrent.futures.thread", "importlib.metadata", "importlib.resources", "logging.handlers", "unittest.mock"),
     *("urllib.request", "xml.etree.ElementTree", "multiprocessing.pool", "email.mime.text", "html.parser"),
+    *("importlib.readers", "ctypes.wintypes"),  # torch's compiler wants them
     *("encodings.ascii", "encodings.latin_1", "encodings.idna", "encodings.utf_16", "encodings.utf_8_sig"),
 )
 _LAZY_PARTS = {  # modules that a package imports only when they are first used
@@ -105,9 +106,15 @@ def _real_attribute(name: str, attribute: str) -> Any:
 
 
 def _spare_optimizers_the_compiler() -> None:
-    """Mark the optimizers' methods as already told that they are not to be compiled (nothing is compiled here)."""
+    """Mark the optimizers' methods as already told that they are not to be compiled (nothing is compiled here).
+
+    Their `step` imports the compiler only to tell it where a graph would end.
+    """
     import torch
 
+    if "torch._dynamo" not in sys.modules:
+        _defer(("torch._dynamo",))
+        vars(sys.modules["torch._dynamo"])["graph_break"] = lambda *_, **__: None
     for optimizer in filter(inspect.isclass, vars(torch.optim).values()):
         for _, method in inspect.getmembers(optimizer, inspect.isfunction):
             if method.__code__.co_filename.endswith("_compile.py") and hasattr(method, "__wrapped__"):

@@ -9,6 +9,7 @@ import torch
 
 from autograder.sandbox import wire
 from autograder.sandbox.child import gradient_inputs, gradients
+from autograder.sandbox.errors import BadAnswer
 from autograder.sandbox.session import Session
 
 
@@ -93,7 +94,10 @@ def assign(remote: Remote, value: Any) -> None:
 def parameter_names(remote: Remote) -> tuple[list[str], list[str]]:
     """Names of a function's parameters, and of those without a default (without `self` for a bound method)."""
     answer = remote._session.request({"op": "signature", "target": remote._ref})["value"]
-    return [str(name) for name in answer["names"]], [str(name) for name in answer["required"]]
+    names, required = (answer.get(key) if isinstance(answer, dict) else None for key in ("names", "required"))
+    if not isinstance(names, list) or not isinstance(required, list):
+        raise BadAnswer("the answer is not one that the child gives")
+    return [str(name) for name in names], [str(name) for name in required]
 
 
 def value_and_gradients(
@@ -116,7 +120,10 @@ def value_and_gradients(
     keys = tuple(str(key) if isinstance(key, int) else key for key in wrt)
     if isinstance(function, Remote):
         answer = function._session.call(function._ref, args, kwargs, keys, cotangent)
-        return _localise(function._session, answer["value"]), answer.get("grads")
+        grads = answer.get("grads")
+        if grads is not None and not (isinstance(grads, list) and all(isinstance(g, torch.Tensor) for g in grads)):
+            raise BadAnswer("the answer is not one that the child gives")
+        return _localise(function._session, answer["value"]), grads
     names = {**{str(i): arg for i, arg in enumerate(args)}, **kwargs}
     for key in keys:
         if isinstance(key, str):

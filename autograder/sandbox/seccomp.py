@@ -1,7 +1,8 @@
 """Seccomp: a filter over system calls that a process cannot take off again (Linux, no privileges needed).
 
-Refused with EPERM: sockets, looking into or signalling other processes, starting programs and processes (threads are
-allowed), namespaces and mounts, and kernel interfaces with which these can be had by another way. Source: the kernel's
+Refused with EPERM: sockets, looking into, signalling or slowing other processes, starting programs and processes
+(threads are allowed), memory that no limit counts, namespaces and mounts, and kernel interfaces with which these can be
+had by another way. Source: the kernel's
 documentation, userspace-api/seccomp_filter; numbers are those of the unistd.h of each architecture.
 """
 
@@ -16,7 +17,7 @@ import struct
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _LD, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06  # load word, jump if ==, >=, &; return
-_NR, _ARCH, _ARG0 = 0, 4, 16  # offsets in struct seccomp_data; low words of the arguments (little endian)
+_NR, _ARCH, _ARG0, _ARG1 = 0, 4, 16, 24  # offsets in struct seccomp_data; low words of the arguments (little endian)
 _CLONE_THREAD = 0x00010000
 _X32_BIT = 0x40000000
 
@@ -35,7 +36,9 @@ _REFUSED = {
         "swapoff": 168, "settimeofday": 164, "clock_settime": 227, "sethostname": 170, "setdomainname": 171,
         "name_to_handle_at": 303, "open_by_handle_at": 304, "inotify_init": 253, "inotify_init1": 294,
         "fanotify_init": 300, "shmget": 29, "msgget": 68, "semget": 64, "mq_open": 240, "quotactl": 179,
-        "acct": 163, "syslog": 103, "iopl": 172, "ioperm": 173, "modify_ldt": 154,
+        "acct": 163, "syslog": 103, "iopl": 172, "ioperm": 173, "modify_ldt": 154, "memfd_create": 319,
+        "memfd_secret": 447, "setpriority": 141, "ioprio_set": 251, "sched_setparam": 142, "sched_setscheduler": 144,
+        "sched_setattr": 314, "sched_setaffinity": 203, "migrate_pages": 256, "move_pages": 279,
     },
     "aarch64": {
         "socket": 198, "connect": 203, "accept": 202, "sendto": 206, "sendmsg": 211, "bind": 200, "listen": 201,
@@ -50,13 +53,22 @@ _REFUSED = {
         "swapon": 224, "swapoff": 225, "settimeofday": 170, "clock_settime": 112, "sethostname": 161,
         "setdomainname": 162, "name_to_handle_at": 264, "open_by_handle_at": 265, "inotify_init1": 26,
         "fanotify_init": 262, "shmget": 194, "msgget": 186, "semget": 190, "mq_open": 180, "quotactl": 60,
-        "acct": 89, "syslog": 116,
+        "acct": 89, "syslog": 116, "memfd_create": 279, "memfd_secret": 447, "setpriority": 140, "ioprio_set": 30,
+        "sched_setparam": 118, "sched_setscheduler": 119, "sched_setattr": 274, "sched_setaffinity": 122,
+        "migrate_pages": 238, "move_pages": 239,
     },
 }  # fmt: skip
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
 _SIGNALS = {"x86_64": (62, 234), "aarch64": (129, 131)}  # kill, tgkill: allowed to the process itself
+_PRLIMIT = {"x86_64": 302, "aarch64": 261}  # the same, where 0 stands for itself
+_FCNTL = {"x86_64": 72, "aarch64": 25}
+_IOCTL = {"x86_64": 16, "aarch64": 29}
+_SEND_SIGNALS = {
+    "fcntl": (8, 10, 15),
+    "ioctl": (0x8901, 0x8902),
+}  # F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -97,6 +109,19 @@ def build_filter(machine: str, pid: int) -> bytes:
             allow,
             refuse,
         ]
+    program += [
+        _instruction(_JEQ, _PRLIMIT[machine], 0, 5),
+        _instruction(_LD, _ARG0),
+        _instruction(_JEQ, 0, 1, 0),
+        _instruction(_JEQ, pid, 0, 1),
+        allow,
+        refuse,
+    ]
+    for number, commands in ((_FCNTL[machine], _SEND_SIGNALS["fcntl"]), (_IOCTL[machine], _SEND_SIGNALS["ioctl"])):
+        program += [_instruction(_JEQ, number, 0, 2 * len(commands) + 2), _instruction(_LD, _ARG1)]
+        for command in commands:
+            program += [_instruction(_JEQ, command, 0, 1), refuse]
+        program.append(allow)
     for number in sorted(_REFUSED[machine].values()):
         program += [_instruction(_JEQ, number, 0, 1), refuse]
     return b"".join([*program, allow])

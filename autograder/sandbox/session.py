@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.sandbox import wire
+from autograder.sandbox import scratch, wire
 from autograder.sandbox.errors import (
     BadAnswer,
     ChildEnded,
@@ -95,6 +95,8 @@ class Session:
             self.request({"op": "load", "sources": sources, "probes": probes, "seed": seed}, _START_SECONDS)
         except (ChildEnded, BadAnswer, SubmissionRaised, KeyError, TypeError) as error:
             self.close()
+            if isinstance(error, ChildEnded) and error.reason == "budget":
+                raise
             raise SandboxError(f"a child did not start: {error}") from error
 
     def import_module(self, name: str) -> None:
@@ -229,9 +231,12 @@ class Session:
                     raise self._end(ChildEnded(f"it did not finish within {seconds:g} seconds and was stopped", "time"))
                 if now >= disk_check:
                     disk_check = now + _DISK_CHECK_SECONDS
-                    if _folder_size(self._scratch) > self.limits.disk_bytes:
+                    if scratch.holds_more_than(self.limits.disk_bytes, self._scratch, self._pid):
                         raise self._end(
-                            ChildEnded(f"it wrote more than {self.limits.disk_bytes >> 20} MB of files", "disk")
+                            ChildEnded(
+                                f"it wrote more than {self.limits.disk_bytes >> 20} MB of files, or thousands of them",
+                                "disk",
+                            )
                         )
                 ready = {key.fd for key, _ in selector.select(min(ends, disk_check) - now)}
                 if self._pipe in ready and not self._drain():
@@ -300,17 +305,6 @@ def _is_zombie(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
-
-
-def _folder_size(folder: Path) -> int:
-    total = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(root, name)).st_blocks * 512
-            except OSError:
-                continue
-    return total
 
 
 def _explain(exit: Exit) -> ChildEnded:

@@ -15,6 +15,7 @@ No pickle, no code, no verdict. A reader checks every declared size before it al
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -121,7 +122,7 @@ def encode(value: Any, keep: Callable[[Any], Handle | Ref | None] | None = None)
             data = item.astype(_ARRAY_DTYPES[item.dtype.name], copy=False).tobytes()  # in this machine's byte order
             buffers.append(data)
             return {"array": item.dtype.name, "shape": list(item.shape), "bytes": len(data)}
-        if isinstance(item, np.generic) and item.dtype.kind in "biuf":
+        if isinstance(item, np.generic) and item.dtype.kind in "biuf" and item.itemsize <= 8:
             return tree(item.item(), depth)
         if isinstance(item, (bool, int, float, str)):  # subclasses, such as an IntEnum
             base = next(kind for kind in (bool, int, float, str) if isinstance(item, kind))
@@ -233,11 +234,10 @@ class _Reader:
 
     def _take(self, shape: Any, itemsize: int, declared: Any) -> tuple[list[int], bytearray]:
         sizes = [size for size in shape if type(size) is int and 0 <= size < 1 << 40]
-        count = 1
-        for size in sizes:
-            count *= size
-        if len(sizes) != len(shape) or len(sizes) > 16 or count * itemsize != declared or declared > len(self.left):
+        expected = math.prod(sizes) * itemsize
+        if len(sizes) != len(shape) or len(sizes) > 16 or expected != declared or declared > len(self.left):
             raise WireError("a tensor's shape does not agree with its bytes")
+        _require_within_cap(math.prod(size or 1 for size in sizes))  # an empty one costs memory when it is summed up
         data, self.left = bytearray(self.left[:declared]), self.left[declared:]
         return sizes, data
 

@@ -7,23 +7,28 @@ it starts no thread, runs no tensor operation, and does what the grader asks: fo
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import faulthandler
+import io
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder.sandbox import scratch as scratch_folder
 from autograder.sandbox.child import run_child
 from autograder.sandbox.errors import SandboxError
 from autograder.sandbox.jail import JailSettings, apply_layers, child_uid, make_ruleset
 
-_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _ANSWER_SECONDS = 30.0
+_END_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Zygote:
         self.scratch_root.chmod(0o711)
         self._uid = child_uid() if "uid" in self.settings.layers else None
         self._children = 0
+        self._serving = False
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -69,8 +75,10 @@ class Zygote:
             Its process id and its scratch folder.
 
         Raises:
-            SandboxError: the zygote is gone.
+            SandboxError: the zygote is gone, or its last child was not reaped yet.
         """
+        if self._serving:
+            raise SandboxError("a second child was asked for while the first one lives; close its session first")
         self._children += 1
         scratch = self.scratch_root / f"run{self._children}"
         for name in (".", *self.scratch_dirs):
@@ -78,8 +86,10 @@ class Zygote:
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)
             if self._uid is not None:
-                os.chown(folder, self._uid, self._uid)
+                with contextlib.suppress(OSError):  # no such user to be had: then the layer `uid` says so
+                    os.chown(folder, self._uid, self._uid)
         answer = self._ask({"fork": str(scratch)}, [channel.fileno(), output])
+        self._serving = True
         return int(answer["pid"]), scratch
 
     def reap_child(self, pid: int, scratch: Path) -> Exit:
@@ -88,12 +98,13 @@ class Zygote:
         Raises:
             SandboxError: the zygote is gone.
         """
+        self._serving = False
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
         try:
             answer = self._ask({"reap": pid})
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            scratch_folder.remove(scratch)
         return Exit(**answer)
 
     def _ask(self, request: dict[str, Any], descriptors: list[int] | None = None) -> dict[str, Any]:
@@ -112,11 +123,13 @@ class Zygote:
     def close(self) -> None:
         """End the zygote and remove its scratch folder."""
         self._control.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
-        shutil.rmtree(self.scratch_root, ignore_errors=True)
+            ends = time.monotonic() + _END_SECONDS
+            while os.waitpid(self.pid, os.WNOHANG) == (0, 0):  # it ends by itself, and its children before it
+                if time.monotonic() > ends:
+                    os.kill(self.pid, signal.SIGKILL)
+                time.sleep(0.001)
+        scratch_folder.remove(self.scratch_root)
 
     def __enter__(self) -> Zygote:
         return self
@@ -132,6 +145,7 @@ def _live(control: socket.socket, settings: JailSettings, uid: int | None, scrat
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(name, signal.SIG_IGN if name == signal.SIGINT else signal.SIG_DFL)
         os.setsid()
+        faulthandler.disable()  # it writes to a descriptor by its number, which may become a child's channel
         _keep_only(control)
         _adopt_orphans()
         ruleset = make_ruleset(scratch_root) if "landlock" in settings.layers else None
@@ -156,8 +170,6 @@ def _keep_only(control: socket.socket) -> None:
 def _adopt_orphans() -> None:
     """Become the parent of whatever a child leaves behind, so that it can be found and ended."""
     if sys.platform == "linux":
-        import ctypes
-
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -188,20 +200,42 @@ def _serve(control: socket.socket, settings: JailSettings, uid: int | None, rule
 def _become_child(
     channel: int, output: int, scratch: str, settings: JailSettings, uid: int | None, ruleset: int | None
 ) -> None:
-    status = 70
+    status, parent = 70, os.getppid()
     try:
         os.setsid()
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.close(output)
+        _renew_standard_streams()
         os.chdir(scratch)
         held = apply_layers(settings, uid, ruleset)
+        _die_with(parent)  # after the change of user, which would undo it
         if ruleset is not None:
             os.close(ruleset)
         run_child(channel, held)
         status = 0
     finally:
         os._exit(status)
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel end this process when the zygote ends, however that comes."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _renew_standard_streams() -> None:
+    """Bind Python's streams to the descriptors: the grader may have put others in their place, which are closed here.
+
+    Nothing is held back in a buffer, because a child is killed in the end.
+    """
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        raw = io.FileIO(descriptor, "w", closefd=False)
+        stream = io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
+        setattr(sys, name, stream)
 
 
 def _reap(pid: int, uid: int | None) -> dict[str, Any]:

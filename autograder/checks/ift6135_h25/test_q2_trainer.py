@@ -33,6 +33,7 @@ def _reverse_calls(student: Student, stub: ReverseStub, samples: int, remark: Ca
             "q_sample adds noise; p_sample takes it away." if forward else "",
         )
     for call in calls:
+        call["x"] = expect(call["x"], "what p_sample gets").tensor()
         t = call["t"]
         if not isinstance(t, torch.Tensor) or t.dtype != torch.int64 or tuple(t.shape) != (samples,):
             what = (

@@ -135,11 +135,12 @@ def test_cfg_sample_chain(student: Student, draw: Draw) -> None:
     result, net, stub, calls, labels = _sample(student, draw, 0.0)
     for call in calls:
         z, lam = expect(call["z"], "z").tensor(), expect(call["lambda"], "lambda").tensor()
+        call["z"] = z
         estimates = _guided(net, z, labels, 0.0)
         alpha, sigma = stub.alpha_lambda(lam), stub.sigma_lambda(lam)
         images = [image for eps in estimates.values() for image in _image(stub, z, lam, eps)]
         eps = estimates[""]
-        expect(call["x"], "the estimated image x").close_to(
+        call["x"] = expect(call["x"], "the estimated image x").close_to(
             images[0],
             NAMES,
             rtol=1e-3,
@@ -158,7 +159,7 @@ def test_cfg_sample_chain(student: Student, draw: Draw) -> None:
         )
     for before, after in pairwise(calls):
         arrived = 0.6 * before["z"] + 0.4 * before["x"]
-        if after["z"].shape != arrived.shape or not torch.allclose(after["z"].float(), arrived.float(), atol=1e-3):
+        if after["z"].shape != arrived.shape or not torch.allclose(after["z"], arrived, atol=1e-3):
             fail("each step starts from the z that p_sample gave.", "a step that starts from something else.")
     last = _last_image(net, stub, calls, labels)
     z = calls[-1]["z"].double()

@@ -1,0 +1,88 @@
+"""The submission's own version of a part, and what follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from autograder.grading.carry import follows, own
+from autograder.sandbox.errors import BadAnswer, ChildEnded, InputChanged, SubmissionRaised
+from autograder.sandbox.wire import Opaque
+
+
+def test_own_gives_tensors_in_float64_without_gradients() -> None:
+    [value] = own(lambda: torch.tensor([1.5, 2.5], requires_grad=True))
+    assert value.dtype == torch.float64
+    assert not value.requires_grad
+    assert value.tolist() == [1.5, 2.5]
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_own_gives_the_parts_of_several_values(kind: Any) -> None:
+    first, second = own(lambda: kind([torch.zeros(2), torch.ones(3)]))
+    assert (first.shape, second.shape) == ((2,), (3,))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        None,
+        1.5,
+        "text",
+        Opaque("Normal"),
+        {"mean": torch.zeros(1)},
+        torch.zeros(2, dtype=torch.long),
+        torch.zeros(2, dtype=torch.bool),
+        torch.tensor([1.0, float("nan")]),
+        torch.tensor([float("inf")]),
+        (torch.zeros(1), None),
+        [torch.zeros(1), torch.zeros(1, dtype=torch.int32)],
+    ],
+)
+def test_own_gives_nothing_for_anything_else(result: Any) -> None:
+    assert own(lambda: result) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SubmissionRaised("ValueError", "no"),
+        ChildEnded("it did not finish", "time"),
+        InputChanged("f", ["x"]),
+        BadAnswer("too large"),
+    ],
+)
+def test_own_gives_nothing_where_the_call_fails(error: Exception) -> None:
+    def call() -> Any:
+        raise error
+
+    assert own(call) == []
+
+
+def test_own_does_not_hide_errors_of_the_grader() -> None:
+    with pytest.raises(KeyError):
+        own(lambda: {}["missing"])
+
+
+def test_follows_applies_the_formula_to_all_parts() -> None:
+    [value] = follows(lambda a, b, c: a * b + c, [torch.tensor(2.0), torch.tensor(3.0)], [torch.tensor(4.0)])
+    assert float(value) == 10
+
+
+def test_follows_gives_nothing_where_a_part_is_missing() -> None:
+    assert follows(lambda a, b: a + b, [torch.tensor(1.0)], []) == []
+
+
+def test_follows_gives_nothing_where_shapes_do_not_fit() -> None:
+    assert follows(lambda a, b: a + b, [torch.zeros(2)], [torch.zeros(3)]) == []
+
+
+def test_follows_gives_nothing_where_the_number_of_parts_does_not_fit() -> None:
+    assert follows(lambda a: a, [torch.zeros(2), torch.zeros(2)]) == []
+
+
+def test_follows_gives_nothing_that_is_not_finite() -> None:
+    assert follows(lambda a: a.log(), [torch.zeros(2)]) == []
+    assert follows(lambda a: (1 - a**2).sqrt(), [torch.full((2,), 3.0)]) == []
