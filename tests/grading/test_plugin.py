@@ -261,8 +261,8 @@ def test_an_unfilled_unit_fails_once_and_skips_its_other_checks(course: Course) 
 
 
 def test_the_same_error_in_another_check_is_told_once(course: Course) -> None:
-    helper = "def helper(prices):\n    return prices.totals()\n"
-    report = course.grade(SHARES + MEAN_AND_CHANGE, shop("return helper(prices)", helper))
+    added = "def added(prices):\n    return prices.totals()\n"
+    report = course.grade(SHARES + MEAN_AND_CHANGE, shop("return added(prices)", added))
     first, *others = [*unit_of(report, "shop.total").checks, *unit_of(report, "shop.mean").checks]
     assert first.status is Status.FAILED
     assert first.message == "Got: your code raised AttributeError: 'Tensor' object has no attribute 'totals'."

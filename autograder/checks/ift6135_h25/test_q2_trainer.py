@@ -105,8 +105,9 @@ def test_ddpm_trainer_sample_default_steps(student: Student, draw: Draw, remark:
     """Trainer.sample: all steps of the settings where none are given, from normal noise"""
     steps, samples = 9, 40
     trainer, stub = _trainer(student, steps, samples, given=steps)
-    trainer.sample()
+    images = trainer.sample()
     calls = _reverse_calls(student, stub, samples, remark)
+    expect(images, "what sample returns").tensor((samples, 2, 8, 8), NAMES)
     _expect_times(calls, steps, may_skip_last=True)
     noise = expect(calls[0]["x"], "the start").tensor((samples, 2, 8, 8), "(n_samples, channels, size, size)")
     expect(abs(float(noise.mean())) < 0.1 and abs(float(noise.std()) - 1) < 0.1).true(

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from autograder.checks.ift6135_h25.noise_loss import expect_noise_loss, summed_then_averaged
 from autograder.checks.ift6135_h25.probes import LabelNet
 from autograder.grading import expect, fail, fetch, points, value_and_gradients
 from autograder.grading.carry import follows, own
@@ -28,32 +29,13 @@ def test_cfg_loss(student: Student, reference: Reference, draw: Draw) -> None:
     call = _network_call(student, net)
     z = _expect_noised(cfg, ref, call["z"], x0, noise)
     _expect_labels(call["labels"], labels)
-    error = (noise - net(z, labels)) ** 2
-    square = error.detach()
-    right = error.sum((1, 2, 3)).mean()
-    expect(loss, "the loss").close_to(
-        right,
-        "(), one number",
-        rtol=5e-4,
-        mistakes={
-            "the errors are averaged over the pixels instead of summed": square.mean(),
-            "the errors are summed over the batch as well": square.sum(),
-            "the square root is taken": [square.sum((1, 2, 3)).sqrt().mean(), square.sum().sqrt()],
-            "the absolute error is taken instead of the squared one": square.sqrt().sum((1, 2, 3)).mean(),
-            "the network's output is compared with the image instead of the noise": (
-                ((x0 - net(z, labels)) ** 2).sum((1, 2, 3)).mean().detach()
-            ),
-            "the losses of the images are not averaged": square.sum((1, 2, 3)),
-        },
-    )
-    if gradients is None:
-        fail(
-            "a loss whose gradient reaches the network.",
-            "a loss without a gradient.",
-            "look for torch.no_grad(), .detach() or .item().",
-        )
-    expect(gradients[0], "the gradient of the loss").close_to(
-        torch.autograd.grad(right, net.gain)[0], rtol=2e-3, atol=1e-3
+    wrong_target = summed_then_averaged((x0 - net(z, labels)) ** 2)
+    expect_noise_loss(
+        loss,
+        gradients,
+        net.gain,
+        [(noise - net(z, labels)) ** 2],
+        {"the network's output is compared with the image instead of the noise": wrong_target},
     )
 
 
