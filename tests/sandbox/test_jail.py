@@ -289,7 +289,8 @@ def hidden():
 """
         student = room.student(source)
         assert student.work.small() == 10 << 20
-        assert 1 <= student.work.hidden() <= 6
+        # the limit counts address space, and what the forked process has mapped but not in use comes on top
+        assert 1 <= student.work.hidden() <= 12
         for name in ("tensor", "array", "plain"):
             with pytest.raises(ChildEnded, match="more than the 300 MB of memory") as caught:
                 getattr(student.work, name)()
