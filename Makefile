@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DEMO := ift6135_h25
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup test lint types demo bench release clean
+.PHONY: setup test test-half test-rest lint types demo bench release clean
 
 setup: $(READY)
 
@@ -20,8 +20,17 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -e .
 	touch $@
 
+# Two halves of about equal length, one for each of two cores.
+HALF := tests/mutation tests/solutions tests/intake tests/test_cli.py
+
 test: lint types
-	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory -j2 test-half test-rest
+
+test-half: $(READY)
+	$(BIN)/python -m pytest -q $(HALF)
+
+test-rest: $(READY)
+	$(BIN)/python -m pytest -q $(HALF:%=--ignore=%)
 
 lint: $(READY)
 	$(BIN)/ruff check
