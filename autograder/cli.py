@@ -83,8 +83,8 @@ def grade(
 
     manifest = _assignment(assignment)
     try:
-        with _console.status("warming up"):
-            engine = Engine(manifest, trust=trust)
+        # no spinner here: its thread would be running while the engine forks the sandbox
+        engine = Engine(manifest, trust=trust)
     except NotIsolatedError as error:
         _console.print(str(error), style="red", markup=False)
         raise typer.Exit(USAGE_ERROR) from error
