@@ -34,23 +34,46 @@ def _plain_relative(name: str) -> str:
     return name
 
 
-class SourceFile(_Model):
+def module_name(file: str) -> str:
+    """Dotted module name of a Python file, such as `ddpm_utils.args`."""
+    return file.removesuffix(".py").replace("/", ".")
+
+
+class _File(_Model):
+    name: str = Field(description="path in the student's folder, with forward slashes")
+
+    _check_name = field_validator("name")(_plain_relative)
+
+
+class SourceFile(_File):
     """A Python file of the assignment and the master it is made from."""
 
-    name: str = Field(description="path in the student's folder, with forward slashes")
     master: str = Field(default="", description="path of the master, relative to the manifest; default: `name`")
+    prefilled: bool = Field(default=False, description="given as it stands, as an example that students may change")
 
     _check_name = field_validator("name")(_plain_relative)
 
     @property
     def module(self) -> str:
         """Dotted module name, such as `ddpm_utils.args`."""
-        return self.name.removesuffix(".py").replace("/", ".")
+        return module_name(self.name)
 
     @property
     def master_path(self) -> str:
         """Path of the master, relative to the folder of the manifest."""
         return self.master or self.name
+
+
+class Checkpoint(_File):
+    """Trained weights that a student hands in, such as checkpoints/DDPM.pt."""
+
+    size_mb: int = Field(default=300, gt=0, description="largest file that is read")
+
+
+class Asset(_File):
+    """A given file that is not Python."""
+
+    master: str = Field(description="path of the file, relative to the manifest")
 
 
 class Unit(_Model):
@@ -59,6 +82,11 @@ class Unit(_Model):
     name: str
     points: float = Field(ge=0)
     file: str = Field(description="name of the submitted file that holds it")
+
+    @property
+    def qualified(self) -> str:
+        """Its name within the file, such as `DDPM.forward`."""
+        return self.name.removeprefix(module_name(self.file) + ".")
 
 
 class RubricLine(_Model):
@@ -99,6 +127,7 @@ class Part(_Model):
     id: str
     title: str
     points: float = Field(ge=0)
+    bonus: bool = Field(default=False, description="its points come on top of the assignment's")
     questions: tuple[Question, ...]
 
     @model_validator(mode="after")
@@ -124,6 +153,15 @@ class Limits(_Model):
     file_kb: int = Field(default=1000, gt=0, description="size of one submitted source file")
 
 
+class Generation(_Model):
+    """How samples of trained models are scored. Times are wall-clock seconds."""
+
+    samples: int = Field(default=200, gt=0, description="samples of one evaluation")
+    least_samples: int = Field(default=50, gt=0, description="fewer than these are not worth a score")
+    evaluations: int = Field(default=5, gt=0, description="the best of at most so many counts")
+    budget_seconds: float = Field(default=240.0, gt=0, description="all evaluations of one model together")
+
+
 class Assignment(_Model):
     """An assignment: what is asked, what is handed in, how it is limited."""
 
@@ -133,10 +171,13 @@ class Assignment(_Model):
     files: tuple[SourceFile, ...] = Field(description="what a student hands in")
     support: tuple[SourceFile, ...] = Field(default=(), description="given modules; always ours, never the student's")
     extras: tuple[SourceFile, ...] = Field(default=(), description="given scripts that no check needs")
+    assets: tuple[Asset, ...] = Field(default=(), description="given files that are not Python")
+    checkpoints: tuple[Checkpoint, ...] = Field(default=(), description="trained weights that a student hands in")
     imports: tuple[str, ...] = Field(default=(), description="modules that a submission may import")
     scratch_dirs: tuple[str, ...] = Field(default=(), description="folders that the working directory has")
     requirements: tuple[str, ...] = Field(default=(), description="lines of the student's requirements.txt")
     limits: Limits = Limits()
+    generation: Generation = Generation()
     parts: tuple[Part, ...]
     folder: Path = Field(default=Path(), exclude=True)
 
@@ -144,7 +185,7 @@ class Assignment(_Model):
 
     @model_validator(mode="after")
     def _names_are_known_and_unique(self) -> Assignment:
-        names = [file.name for file in (*self.files, *self.support, *self.extras)]
+        names = [file.name for file in (*self.files, *self.support, *self.extras, *self.assets, *self.checkpoints)]
         for kind, items in (
             ("file", names),
             ("question", [question.id for question in self.questions]),
@@ -170,18 +211,28 @@ class Assignment(_Model):
         return tuple(unit for question in self.questions for unit in question.units)
 
     @property
+    def classes(self) -> dict[str, list[str]]:
+        """Module -> names of the classes that its units are of."""
+        found: dict[str, list[str]] = {}
+        for unit in self.units:
+            name = unit.qualified.partition(".")[0]
+            if name[:1].isupper() and name not in found.setdefault(module_name(unit.file), []):
+                found[module_name(unit.file)].append(name)
+        return found
+
+    @property
     def points(self) -> float:
-        """Points of the whole assignment."""
-        return sum(part.points for part in self.parts)
+        """Points of the whole assignment, without bonus."""
+        return sum(part.points for part in self.parts if not part.bonus)
 
     @property
     def checks(self) -> Path:
         """Folder of the hidden checks."""
         return Path(__file__).resolve().parent / "checks" / self.id
 
-    def master(self, file: SourceFile) -> Path:
+    def master(self, file: SourceFile | Asset) -> Path:
         """Path of the master of `file`."""
-        return (self.folder / file.master_path).resolve()
+        return (self.folder / (file.master or file.name)).resolve()
 
 
 def load_assignment(name: str, solutions: Path = SOLUTIONS) -> Assignment:

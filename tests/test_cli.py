@@ -32,7 +32,7 @@ def test_grade_writes_three_files_and_repeats_with_the_seed(tmp_path, reference_
     out, secret = tmp_path / "out", tmp_path / "secret"
     done = genlab("grade", reference_zip, "-a", "ift6135_h25", "-o", out, "--secret", secret)
     assert done.returncode == 0, done.stderr
-    assert "87 of 87" in " ".join(done.stdout.split())
+    assert "87 / 87" in " ".join(done.stdout.split())
     report = json.loads((out / "report.json").read_text())
     results = json.loads((out / "results.json").read_text())
     validate_results(results)

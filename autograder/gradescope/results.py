@@ -1,7 +1,14 @@
 """A report as the dictionary that Gradescope reads from `results.json`.
 
 Every text is in the `text` format: what stems from a submission is never read as HTML, Markdown or ANSI. The site
-knows only passed and failed, so a unit that was skipped or could not be judged says so in its name and its output.
+knows only passed and failed, so a unit that was skipped, could not be judged or earned a part says so in its name.
+
+Bonus: the contract has no extra credit, and no maximum of the whole. It does say that the `score` at the top level
+overrides the sum of the tests, so that is where the total stands, bonus included; it may exceed the points that the
+assignment has on the site, which are to be set without the bonus. A test of a bonus part keeps its own `max_score`
+("20 / 24" tells a student more than "20 / 0"), and is marked as bonus in its name and its tags.
+
+Students read these results: what a report holds for the instructor, and its pictures, are never in them.
 """
 
 from __future__ import annotations
@@ -12,8 +19,18 @@ from textwrap import indent
 from typing import Any
 
 from autograder.grading.report import CheckResult, PartResult, QuestionResult, Report, Status, UnitResult
+from autograder.report.generation import student_text
 from autograder.report.plain_text import cut_middle
-from autograder.report.summary import check_message, headline, notices, shown_report
+from autograder.report.summary import (
+    PARTLY,
+    check_heading,
+    check_message,
+    headline,
+    notices,
+    shown_report,
+    standing,
+    standing_word,
+)
 from autograder.report.words import Words, words_for
 
 OUTPUT_CHARS = 20_000  # the site itself cuts at 100,000
@@ -41,6 +58,7 @@ def gradescope_results(report: Report) -> dict[str, Any]:
             "seed": shown.run.seed,
             "digest": shown.submission.digest,
             "auto_points": _points(shown.auto_points),
+            "bonus_points": _points(shown.bonus_points),
             "manual_points": _points(shown.manual_points),
             "ungradable_points": _points(shown.ungradable_points),
             "checks": {check.name: check.status.value for unit in shown.units for check in unit.checks},
@@ -103,29 +121,32 @@ def _unit_entry(
     part: PartResult, question: QuestionResult, position: int, unit: UnitResult, words: Words
 ) -> dict[str, Any]:
     meaning = words.meaning.get(unit.status)
+    name = words.bonus_title.format(title=unit.name) if part.bonus else unit.name
     return {
         "number": f"{question.id}.{position}",
-        "name": f"{unit.name} ({words.status[unit.status]})" if meaning else unit.name,
+        "name": f"{name} ({standing_word(unit, words)})" if meaning or standing(unit) == PARTLY else name,
         "score": _points(unit.earned),
         "max_score": _points(unit.points),
         "status": "passed" if unit.status is Status.PASSED else "failed",
         "output": _output(
             [
                 *([meaning, ""] if meaning else []),
-                *(_check_text(check, unit.status, words) for check in unit.checks),
+                *(_check_text(check, unit, words) for check in unit.checks),
             ]
         ),
-        "tags": [part.id, question.id, unit.status.value],
+        "tags": [part.id, question.id, unit.status.value, *(["bonus"] if part.bonus else [])],
         "visibility": "visible",
         "name_format": "text",
         "output_format": "text",
     }
 
 
-def _check_text(check: CheckResult, said: Status, words: Words) -> str:
-    """What a check says; what its status means is left out if the unit has `said` it already."""
-    message = check.message if check.status is said else check_message(check, words)
-    blocks = [words.label.format(label=words.status[check.status], text=check.title), indent(message, _INDENT)]
+def _check_text(check: CheckResult, unit: UnitResult, words: Words) -> str:
+    """What a check says; what its status means is left out if the unit has said it already."""
+    message = check.message if check.status is unit.status else check_message(check, words)
+    blocks = [check_heading(check, unit.points, words), indent(message, _INDENT)]
+    if check.generation:
+        blocks.append(indent(student_text(check.generation, words), _INDENT))
     for label, text in ((words.own_lines, check.traceback), (words.printed, check.printed)):
         if text:
             blocks.append(_INDENT + words.label.format(label=label, text="").rstrip())

@@ -7,12 +7,13 @@ forked, and only then are the reference and the checks loaded.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from autograder.assignment import Assignment
 from autograder.grading.report import (
@@ -30,6 +31,9 @@ from autograder.intake import Submission
 from autograder.sandbox.jail import ISOLATING, LAYERS, ON, JailSettings
 from autograder.sandbox.preload import preload, quiet_environment
 
+if TYPE_CHECKING:
+    from autograder.grading.plugin import GenerationOptions
+
 _PYTEST_OPTIONS = (
     *("-s", "--import-mode=importlib", "--assert=plain", "--noconftest", "-c", os.devnull),
     *(f"-pno:{name}" for name in ("cacheprovider", "logging", "warnings", "unraisableexception", "threadexception")),
@@ -44,13 +48,16 @@ class NotIsolatedError(Exception):
 class Engine:
     """Grades any number of submissions of one assignment, one after the other."""
 
-    def __init__(self, assignment: Assignment, *, trust: bool = False, layers: tuple[str, ...] = LAYERS) -> None:
+    def __init__(
+        self, assignment: Assignment, *, trust: bool = False, layers: tuple[str, ...] = LAYERS, gpu: bool = False
+    ) -> None:
         """Warm up. `quiet_environment` has to be called before torch is imported for the first time.
 
         Args:
             assignment: its manifest.
             trust: grade also where no layer keeps the submission from the answers.
             layers: layers of the jail to apply where the machine offers them.
+            gpu: let submissions reach the machine's NVIDIA GPUs.
 
         Raises:
             NotIsolatedError: neither Landlock nor a user of its own is to be had, and `trust` was not given.
@@ -61,7 +68,7 @@ class Engine:
         from autograder.sandbox.zygote import Zygote
 
         limits = assignment.limits
-        settings = JailSettings(memory_mb=limits.memory_mb, disk_mb=limits.disk_mb, layers=layers)
+        settings = JailSettings(memory_mb=limits.memory_mb, disk_mb=limits.disk_mb, layers=layers, gpu=gpu)
         self.assignment = assignment
         self._zygote = Zygote(settings, assignment.scratch_dirs)
         try:
@@ -90,6 +97,7 @@ class Engine:
         seed: int,
         *,
         only: Iterable[str] = (),
+        generation: GenerationOptions | None = None,
         on_result: Callable[[CheckResult], None] = lambda result: None,
     ) -> Report:
         """Run the checks on a submission.
@@ -98,6 +106,7 @@ class Engine:
             submission: from intake; a refused one gets its report as well.
             seed: of the random inputs.
             only: names of units, to run the checks of these alone.
+            generation: how samples of trained models are scored, where the assignment has such.
             on_result: called after every check.
 
         Returns:
@@ -108,7 +117,7 @@ class Engine:
         """
         import pytest
 
-        from autograder.grading.plugin import ChecksError, GradingPlugin, Job
+        from autograder.grading.plugin import ChecksError, GenerationOptions, GradingPlugin, Job
         from autograder.sandbox.session import Session, SessionLimits
 
         started, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
@@ -120,17 +129,39 @@ class Engine:
             limits.output_max_mb << 20,
             limits.disk_mb << 20,
         )
-        sources = {**submission.sources, **self._support}
+        given = {**submission.sources, **self._support}
+
+        deadline = clock + limits.budget_seconds
 
         def start_session(child_seed: int) -> Session:
-            deadline = clock + limits.budget_seconds
-            return Session(self._zygote, sources, self._probes, child_seed, session_limits, deadline)
+            return Session(
+                self._zygote, given, self._probes, child_seed, session_limits, deadline, classes=self.assignment.classes
+            )
+
+        def start_long(
+            seed: int, *, probes: str, files: Mapping[str, bytes], seconds: float, sources: bool, threads: int
+        ) -> Session:
+            own = dataclasses.replace(session_limits, call_seconds=seconds)
+            return Session(
+                self._zygote,
+                given if sources else {},
+                probes,
+                seed,
+                own,
+                deadline,
+                classes=self.assignment.classes,
+                files=files,
+                threads=threads,
+            )
 
         job = Job(
             assignment=self.assignment,
             reference=self._reference,
             seed=seed,
             start_session=start_session,
+            start_long=start_long,
+            checkpoints=submission.checkpoints,
+            generation=generation or GenerationOptions(),
             missing=tuple(submission.missing),
             only=frozenset(only),
             on_result=on_result,
@@ -173,7 +204,7 @@ def build_report(
 
     def unit_result(unit: Any) -> UnitResult:
         checks = [result for name, result in results if name == unit.name]
-        share = sum(check.share for check in checks if check.status is Status.PASSED)
+        share = sum(check.earned_share for check in checks)
         return UnitResult(
             name=unit.name,
             file=unit.file,
@@ -188,6 +219,7 @@ def build_report(
             id=part.id,
             title=part.title,
             points=part.points,
+            bonus=part.bonus,
             questions=[
                 QuestionResult(
                     id=question.id,

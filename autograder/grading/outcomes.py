@@ -40,6 +40,10 @@ class CheckSkipped(Exception):
     """The check needs something that failed elsewhere."""
 
 
+class CheckUngradable(Exception):
+    """The submission cannot be judged on this machine; no statement about it."""
+
+
 def fail(expected: str = "", got: str = "", hint: str = "") -> NoReturn:
     """End the check: the submission is wrong.
 
@@ -58,6 +62,8 @@ def describe_error(error: SubmissionError, what: str) -> Message:
     """
     if isinstance(error, SubmissionRaised):
         if error.type == "NotImplementedError":
+            if error.message and not error.lines:
+                return Message(got=f"{error.message}.")
             place = error.lines[-1].function if error.lines else what
             return Message(got=f"{place} is not implemented yet (it raises NotImplementedError).")
         text = _without_data(error.message)

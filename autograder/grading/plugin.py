@@ -7,16 +7,16 @@ fixtures `student`, `reference`, `draw` and `remark`. Points stand in the manife
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
 from autograder.assignment import Assignment, Unit
-from autograder.grading.outcomes import CheckFailed, CheckSkipped, describe_error
+from autograder.grading.outcomes import CheckFailed, CheckSkipped, CheckUngradable, describe_error
 from autograder.grading.reference import Reference
-from autograder.grading.report import CheckResult, Status
+from autograder.grading.report import CheckResult, GenerationResult, Status
 from autograder.grading.seeds import Draw
 from autograder.sandbox.errors import ChildEnded, SandboxError, SubmissionError, SubmissionRaised
 from autograder.sandbox.proxy import Student
@@ -45,6 +45,65 @@ class ChecksError(Exception):
     """The checks of an assignment do not agree with its manifest."""
 
 
+class StartSession(Protocol):
+    """Starts a jailed child for a part of the work that is not one quick call."""
+
+    def __call__(
+        self, seed: int, *, probes: str, files: Mapping[str, bytes], seconds: float, sources: bool, threads: int
+    ) -> Session:
+        """Start it.
+
+        Args:
+            seed: for the child's generators.
+            probes: source of the probes' module.
+            files: what lies in its working folder.
+            seconds: for everything that it does.
+            sources: whether the submission's sources are in it.
+            threads: that torch computes with.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class GenerationOptions:
+    """What an instructor may change about the scoring of samples.
+
+    Attributes:
+        samples: samples of one evaluation; None: as the manifest says.
+        device: where the submission's networks compute: `cpu`, `cuda`, `mps`.
+        data_root: folder with the real images, to look for copies among the samples; None: nobody looks.
+        threads: that the submission's networks compute with; None: as many as the machine grants.
+    """
+
+    samples: int | None = None
+    device: str = "cpu"
+    data_root: str | None = None
+    threads: int | None = None
+
+
+@dataclass
+class Workplace:
+    """What a check needs that draws and scores samples of a trained model.
+
+    Attributes:
+        assignment: the manifest.
+        checkpoints: name of the manifest -> bytes that were handed in.
+        start: starts a child.
+        options: see `GenerationOptions`.
+        memory: what a check keeps for the checks after it.
+        credit: set by the check: fraction of its points that was earned.
+        result: set by the check: what the report shows.
+    """
+
+    assignment: Assignment
+    checkpoints: Mapping[str, bytes]
+    start: StartSession
+    options: GenerationOptions
+    memory: dict[str, Any]
+    credit: float | None = None
+    result: GenerationResult | None = None
+
+
 @dataclass
 class Job:
     """What the checks of one submission need."""
@@ -53,6 +112,9 @@ class Job:
     reference: Reference
     seed: int
     start_session: Callable[[int], Session]
+    start_long: StartSession
+    checkpoints: Mapping[str, bytes] = field(default_factory=dict)
+    generation: GenerationOptions = GenerationOptions()
     missing: tuple[str, ...] = ()
     only: frozenset[str] = frozenset()
     on_result: Callable[[CheckResult], None] = lambda result: None
@@ -70,6 +132,7 @@ class GradingPlugin:
     _unimplemented: set[str] = field(default_factory=set)
     _causes: dict[tuple[Any, ...], str] = field(default_factory=dict)
     _remarks: dict[str, list[str]] = field(default_factory=dict)
+    _memory: dict[str, Any] = field(default_factory=dict)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Make the markers known."""
@@ -117,6 +180,7 @@ class GradingPlugin:
         started = time.monotonic()
         self._call: pytest.CallInfo[None] | None = None
         self._student: Student | None = None
+        self._workplace: Workplace | None = None
         result = yield
         status, message, trace = self._judge(item)
         outcome = CheckResult(
@@ -129,6 +193,8 @@ class GradingPlugin:
             printed=self._printed() if item.get_closest_marker("genlab_public") else "",
             public=item.get_closest_marker("genlab_public") is not None,
             seconds=round(time.monotonic() - started, 3),
+            credit=self._workplace.credit if self._workplace else None,
+            generation=self._workplace.result if self._workplace else None,
         )
         self.results.append((_unit_name(item), outcome))
         self.job.on_result(outcome)
@@ -178,6 +244,13 @@ class GradingPlugin:
         return Draw(self.job.seed, request.node.name)
 
     @pytest.fixture
+    def workplace(self) -> Workplace:
+        """For a check that draws and scores samples of a trained model."""
+        job = self.job
+        self._workplace = Workplace(job.assignment, job.checkpoints, job.start_long, job.generation, self._memory)
+        return self._workplace
+
+    @pytest.fixture
     def remark(self, request: pytest.FixtureRequest) -> Callable[[str], None]:
         """Says something to the student that costs nothing."""
         return self._remarks.setdefault(request.node.name, []).append
@@ -197,6 +270,8 @@ class GradingPlugin:
             return Status.FAILED, str(error), ""
         if isinstance(error, (CheckSkipped, pytest.skip.Exception)):
             return Status.SKIPPED, str(error), ""
+        if isinstance(error, CheckUngradable):
+            return Status.UNGRADABLE, str(error), ""
         if isinstance(error, ChildEnded) and error.reason == "budget":
             return Status.UNGRADABLE, "Not run: the time for the whole submission was used up.", ""
         if isinstance(error, SubmissionError):
@@ -231,13 +306,24 @@ class GradingPlugin:
         """Another unit of the same file in which the error arose."""
         if not isinstance(error, SubmissionRaised):
             return ""
+        units = [other for other in self.job.assignment.units if other.file == unit.file]
         functions = [line.function for line in error.lines if line.file == unit.file]
-        others = {other.name.rpartition(".")[2] for other in self.job.assignment.units if other.file == unit.file}
-        inner = [function for function in functions if function in others]
-        if not inner or inner[-1] == unit.name.rpartition(".")[2]:
+        inner = [other for function in functions if (other := _unit_of(function, units))]
+        if not inner or inner[-1] is unit:
             return ""
-        verdicts = [result.status for name, result in self.results if name.rpartition(".")[2] == inner[-1]]
-        return "" if verdicts and all(status is Status.PASSED for status in verdicts) else inner[-1]
+        verdicts = [result.status for name, result in self.results if name == inner[-1].name]
+        passed = verdicts and all(status is Status.PASSED for status in verdicts)
+        return "" if passed else inner[-1].qualified
+
+
+def _unit_of(function: str, units: list[Unit]) -> Unit | None:
+    """The unit that a function of a traceback is, or is of: that of the method before that of the class."""
+    fitting = [unit for unit in units if f"{function}.".startswith(f"{unit.qualified}.")]
+    # units may be named without their class, and so are the functions of tracebacks before Python 3.11
+    fitting = fitting or [
+        unit for unit in units if unit.qualified.rpartition(".")[2] == function.rpartition(".")[2]
+    ]
+    return max(fitting, key=lambda unit: len(unit.qualified), default=None)
 
 
 def _unit_name(item: pytest.Item) -> str:

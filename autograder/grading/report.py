@@ -11,7 +11,7 @@ from enum import Enum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Status(str, Enum):
@@ -27,6 +27,40 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Evaluation(_Model):
+    """One draw of samples, judged by the frozen classifier. Accuracies are fractions, 0..1."""
+
+    samples: int
+    correct: int
+    accuracy: float
+    low: float = Field(description="lower end of the Wilson 95% interval of the accuracy")
+    high: float = Field(description="upper end of it")
+    score: float = Field(description="what the accuracy earns, 0..1")
+    seconds: float
+
+
+class ClassScore(_Model):
+    """What became of one class, over all evaluations."""
+
+    name: str
+    samples: int
+    correct: int
+    taken_for: str = Field(default="", description="the class that the others were taken for most often")
+    ceiling: float = Field(description="fraction of real test images of the class that the classifier knows")
+
+
+class GenerationResult(_Model):
+    """Samples of a trained model, judged by the frozen classifier; the best evaluation counts."""
+
+    model: str = Field(description="name of the model's class, such as DDPM")
+    evaluations: list[Evaluation]
+    plan: str = Field(default="", description="why there are fewer samples or evaluations than usual; else empty")
+    classes: list[ClassScore] = []
+    second_opinion: float = Field(description="accuracy of the best evaluation in the eyes of the second classifier")
+    picture: str = Field(default="", description="grid of samples of the best evaluation, one row a class; PNG, base64")
+    for_instructor: list[str] = Field(default=[], description="what an instructor should look at; never for students")
+
+
 class CheckResult(_Model):
     """One check. All text is plain; what stems from the submission is not to be trusted as markup."""
 
@@ -39,6 +73,14 @@ class CheckResult(_Model):
     printed: str = Field(default="", description="what the submission printed; only for public checks")
     public: bool = False
     seconds: float = 0.0
+    credit: float | None = Field(default=None, description="fraction earned, 0..1; None: all if passed, else nothing")
+    generation: GenerationResult | None = None
+
+    @property
+    def earned_share(self) -> float:
+        """Fraction of the unit's points that were earned here."""
+        credit = self.credit if self.credit is not None else float(self.status is Status.PASSED)
+        return self.share * credit
 
 
 class UnitResult(_Model):
@@ -91,6 +133,7 @@ class PartResult(_Model):
     id: str
     title: str
     points: float
+    bonus: bool = Field(default=False, description="its points come on top of the assignment's")
     questions: list[QuestionResult]
 
 
@@ -141,13 +184,18 @@ class Report(_Model):
 
     @property
     def earned(self) -> float:
-        """Points that the checks gave."""
+        """Points that the checks gave, bonus included."""
         return sum(question.earned for question in self.questions)
 
     @property
     def auto_points(self) -> float:
-        """Points that the checks can give."""
-        return sum(question.auto_points for question in self.questions)
+        """Points that the checks can give, without bonus."""
+        return sum(question.auto_points for part in self.parts if not part.bonus for question in part.questions)
+
+    @property
+    def bonus_points(self) -> float:
+        """Points that the checks can give on top."""
+        return sum(question.auto_points for part in self.parts if part.bonus for question in part.questions)
 
     @property
     def manual_points(self) -> float:

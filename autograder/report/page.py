@@ -1,4 +1,5 @@
-"""A report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere.
+"""A report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere. It is made for
+the course staff: what is meant for the instructor is in it.
 
 What a page may load is closed by a content security policy that names the hash of its own style sheet, so that text
 of a submission could not do harm even if escaping failed.
@@ -16,12 +17,49 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from autograder.grading.report import Report, Status
-from autograder.report.summary import check_message, headline, layers_off, notices, shown_report, tally
+from autograder.report.generation import (
+    CLASS_WORDS,
+    best_evaluation,
+    class_rows,
+    evaluation_rows,
+    instructor_lines,
+    picture_of,
+    picture_text,
+    summary_line,
+)
+from autograder.report.summary import (
+    PARTLY,
+    check_message,
+    headline,
+    layers_off,
+    notices,
+    shown_report,
+    standing,
+    standing_word,
+    tally,
+    totals,
+)
 from autograder.report.words import Words, words_for
 
 _FOLDER = Path(__file__).resolve().parent
 _BAR_WIDTH = 1000.0
-_SYMBOLS = {Status.PASSED: "✓", Status.FAILED: "✕", Status.SKIPPED: "–", Status.UNGRADABLE: "?"}
+_SYMBOLS = {
+    Status.PASSED.value: "✓",
+    PARTLY: "◐",
+    Status.FAILED.value: "✕",
+    Status.SKIPPED.value: "–",
+    Status.UNGRADABLE.value: "?",
+}
+_GENERATION = {
+    "best_evaluation": best_evaluation,
+    "class_rows": class_rows,
+    "class_words": CLASS_WORDS,
+    "evaluation_rows": evaluation_rows,
+    "instructor_lines": instructor_lines,
+    "picture_of": picture_of,
+    "picture_text": picture_text,
+    "summary_line": summary_line,
+}
 
 
 class Segment(NamedTuple):
@@ -46,7 +84,11 @@ def render_page(report: Report) -> str:
             report=shown,
             words=words,
             headline=headline(shown, words),
+            total=totals(shown),
             check_message=check_message,
+            standing=standing,
+            standing_word=standing_word,
+            **_GENERATION,
             notices=notices(shown, words),
             segments=_segments(shown, words),
             tallies=[tally(part.questions) for part in shown.parts],
@@ -59,19 +101,20 @@ def render_page(report: Report) -> str:
 
 
 def _segments(report: Report, words: Words) -> list[Segment]:
-    lost = max(report.auto_points - report.earned - report.ungradable_points, 0.0)
+    total = totals(report)
     pieces = [
-        ("earned", words.earned, report.earned),
-        ("lost", words.lost, lost),
+        ("earned", words.earned, total.earned),
+        ("lost", words.lost, total.lost),
         ("unjudged", words.unjudged, report.ungradable_points),
         ("manual", words.for_person, report.manual_points),
+        ("bonus", words.bonus_earned, total.bonus_earned),
     ]
-    total = sum(points for _, _, points in pieces)
+    whole = sum(points for _, _, points in pieces)
     segments = []
     start = 0.0
     for kind, label, points in pieces:
         if points > 0:
-            width = _BAR_WIDTH * points / total
+            width = _BAR_WIDTH * points / whole
             segments.append(Segment(kind, label, points, start, width))
             start += width
     return segments

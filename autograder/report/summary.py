@@ -6,9 +6,13 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Literal, NamedTuple
 
-from autograder.grading.report import CheckResult, QuestionResult, Report
+from autograder.grading.report import CheckResult, QuestionResult, Report, Status, UnitResult
+from autograder.report.generation import picture_of
 from autograder.report.plain_text import clean_line, clean_text
 from autograder.report.words import Words
+
+PARTLY = "partly"
+"""How a result is shown that earned some of its points and not all; no `Status`."""
 
 _SEVERAL_LINES = {"message", "traceback", "printed", "refusal", "problem"}
 _NOTICE_LINES = 30
@@ -21,6 +25,16 @@ class Tally(NamedTuple):
     earned: float
     auto: float
     manual: float
+
+
+class Totals(NamedTuple):
+    """Points of the whole report, those of bonus parts apart. `lost` are neither earned nor left unjudged."""
+
+    earned: float
+    possible: float
+    lost: float
+    bonus_earned: float
+    bonus_possible: float
 
 
 class Notice(NamedTuple):
@@ -51,14 +65,36 @@ def tally(questions: Iterable[QuestionResult]) -> Tally:
     )
 
 
+def totals(report: Report) -> Totals:
+    """Points of `report`, added up."""
+    base = report.model_copy(update={"parts": [part for part in report.parts if not part.bonus]})
+    return Totals(
+        earned=base.earned,
+        possible=base.auto_points,
+        lost=max(base.auto_points - base.earned - base.ungradable_points, 0.0),
+        bonus_earned=report.earned - base.earned,
+        bonus_possible=report.bonus_points,
+    )
+
+
+def points_text(earned: float, possible: float, words: Words) -> str:
+    """Points out of points, such as "30.7 / 32"."""
+    return f"{words.number(earned)} / {words.number(possible)}"
+
+
 def headline(report: Report, words: Words) -> str:
-    """The result in one line, such as "auto-graded 62 of 87; 81 points wait for a person"."""
-    parts = [words.auto_graded.format(earned=words.number(report.earned), possible=words.number(report.auto_points))]
+    """The result in one line, such as "auto-graded 92.4 / 100 + 24 / 30 bonus; 5 points wait for a person"."""
+    total = totals(report)
+    points = points_text(total.earned, total.possible, words)
+    if total.bonus_possible:
+        bonus = points_text(total.bonus_earned, total.bonus_possible, words)
+        points = words.with_bonus.format(points=points, bonus=bonus)
+    parts = [words.auto_graded.format(points=points)]
     if report.ungradable_points:
         parts.append(words.count(report.ungradable_points, words.not_judged))
     if report.manual_points:
         parts.append(words.count(report.manual_points, words.waiting))
-    return "; ".join(parts)
+    return words.semicolon.join(parts)
 
 
 def notices(report: Report, words: Words) -> list[Notice]:
@@ -78,6 +114,32 @@ def check_message(check: CheckResult, words: Words) -> str:
     return check.message or words.meaning.get(check.status, "")
 
 
+def standing(result: CheckResult | UnitResult) -> str:
+    """How `result` is shown: `partly`, or the value of its status.
+
+    A check is shown as `partly` if it earned some of its points and not all; a unit, if that is all that its checks
+    lack.
+    """
+    if isinstance(result, CheckResult):
+        judged = result.status in (Status.PASSED, Status.FAILED)
+        return PARTLY if judged and 0 < (result.credit or 0) < 1 else result.status.value
+    standings = {standing(check) for check in result.checks}
+    return PARTLY if PARTLY in standings and standings <= {PARTLY, Status.PASSED.value} else result.status.value
+
+
+def standing_word(result: CheckResult | UnitResult, words: Words) -> str:
+    """The word for the `standing` of `result`."""
+    return words.partly if standing(result) == PARTLY else words.status[result.status]
+
+
+def check_heading(check: CheckResult, points: float, words: Words) -> str:
+    """How a check stands and what it is, such as "partly: accuracy (30.7 / 32)", in a unit that is worth `points`."""
+    title = check.title
+    if standing(check) == PARTLY:
+        title = f"{title} ({points_text(points * check.earned_share, points * check.share, words)})"
+    return words.label.format(label=standing_word(check, words), text=title)
+
+
 def layers_off(report: Report) -> dict[str, str]:
     """The layers of the jail that did not hold, and why."""
     return {layer: state for layer, state in report.run.layers.items() if state != LAYER_ON}
@@ -92,6 +154,8 @@ def _cleaned(value: Any, field: str) -> Any:
     if isinstance(value, Enum) or not isinstance(value, (str, list, dict)):
         return value
     if isinstance(value, str):
+        if field == "picture":
+            return value if picture_of(value) else ""
         return clean_text(value) if field in _SEVERAL_LINES else clean_line(value)
     if isinstance(value, list):
         return [_cleaned(item, field) for item in value]

@@ -11,16 +11,38 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from autograder.grading.report import CheckResult, PartResult, QuestionResult, Report, Status, UnitResult
-from autograder.report.summary import check_message, headline, layers_off, notices, shown_report, tally
+from autograder.grading.report import (
+    CheckResult,
+    GenerationResult,
+    PartResult,
+    QuestionResult,
+    Report,
+    Status,
+    UnitResult,
+)
+from autograder.report.generation import evaluation_lines, instructor_notes, summary_line, weakest_lines
+from autograder.report.summary import (
+    PARTLY,
+    check_heading,
+    check_message,
+    headline,
+    layers_off,
+    notices,
+    points_text,
+    shown_report,
+    standing,
+    standing_word,
+    tally,
+)
 from autograder.report.words import Words, words_for
 
 _MAX_WIDTH = 100
-_STATUS_STYLE = {
-    Status.PASSED: "green",
-    Status.FAILED: "bold red",
-    Status.SKIPPED: "yellow",
-    Status.UNGRADABLE: "magenta",
+_STANDING_STYLE = {
+    Status.PASSED.value: "green",
+    PARTLY: "blue",
+    Status.FAILED.value: "bold red",
+    Status.SKIPPED.value: "yellow",
+    Status.UNGRADABLE.value: "magenta",
 }
 _PERSON_STYLE = "cyan"
 _MINOR_STYLE = "dim"
@@ -38,8 +60,10 @@ class _Printer:
         self.words = words
         self.report = report
         self.width = min(console.width, _MAX_WIDTH)
-        self.points_width = len(self.points(report.auto_points, report.auto_points))
-        self.status_width = max(len(word) for word in words.status.values())
+        groups = [part.questions for part in report.parts] + [[question] for question in report.questions]
+        counted = [tally(group)[:2] for group in groups] + [(unit.earned, unit.points) for unit in report.units]
+        self.points_width = max((len(points_text(*points, words)) for points in counted), default=0)
+        self.status_width = max(len(word) for word in (*words.status.values(), words.partly))
 
     def print(self) -> None:
         report, words = self.report, self.words
@@ -53,20 +77,22 @@ class _Printer:
             for line in notice.lines:
                 self.line(line, indent=2)
         self.run()
+        self.for_instructor()
         self.console.print()
         self.line(headline(report, words), style="bold")
 
     def part(self, part: PartResult) -> None:
         counted = tally(part.questions)
         self.console.print()
-        self.row(part.title, counted.earned, counted.auto, style="bold underline")
+        title = self.words.bonus_title.format(title=part.title) if part.bonus else part.title
+        self.row(title, counted.earned, counted.auto, style="bold underline")
         for question in part.questions:
             self.question(question)
 
     def question(self, question: QuestionResult) -> None:
         self.row(f"{question.id}  {question.title}", question.earned, question.auto_points, indent=2, style="bold")
         for unit in question.units:
-            self.row(unit.name, unit.earned, unit.points, indent=4, status=unit.status)
+            self.row(unit.name, unit.earned, unit.points, indent=4, unit=unit)
             if not self.report.submission.refusal:
                 self.explanation(unit)
         if question.manual_points:
@@ -74,24 +100,46 @@ class _Printer:
             self.line(by_person, indent=4, style=_PERSON_STYLE)
 
     def explanation(self, unit: UnitResult) -> None:
-        """What the checks of `unit` have to say: those that did not pass, and remarks of those that did."""
+        """What the checks of `unit` have to say: those that lack points, and remarks and scores of the others."""
         for check in unit.checks:
-            if check.status is not Status.PASSED or check.message:
-                self.check(check)
+            if standing(check) != Status.PASSED.value or check.message or check.generation:
+                self.check(check, unit.points)
         if not unit.checks and unit.status in self.words.meaning:
             self.line(self.words.meaning[unit.status], indent=6)
 
-    def check(self, check: CheckResult) -> None:
+    def check(self, check: CheckResult, points: float) -> None:
         words = self.words
-        title = words.label.format(label=words.status[check.status], text=check.title)
-        self.line(title, indent=6, style=_STATUS_STYLE[check.status])
+        self.line(check_heading(check, points, words), indent=6, style=_STANDING_STYLE[standing(check)])
         message = check_message(check, words)
         if message:
             self.line(message, indent=8)
+        if check.generation:
+            self.generation(check.generation)
         for label, text in ((words.own_lines, check.traceback), (words.printed, check.printed)):
             if text:
                 self.line(words.label.format(label=label, text="").rstrip(), indent=8, style=_MINOR_STYLE)
                 self.line(text, indent=10)
+
+    def generation(self, generation: GenerationResult) -> None:
+        words = self.words
+        self.line(summary_line(generation, words), indent=8, style=_MINOR_STYLE)
+        for line in evaluation_lines(generation, words):
+            self.line(line, indent=8)
+        if generation.plan:
+            self.line(generation.plan, indent=8)
+        weakest = weakest_lines(generation, words)
+        if weakest:
+            self.line(words.label.format(label=words.weakest_classes, text="").rstrip(), indent=8, style=_MINOR_STYLE)
+            for line in weakest:
+                self.line(line, indent=10)
+
+    def for_instructor(self) -> None:
+        notes = instructor_notes(self.report, self.words)
+        if notes:
+            self.console.print()
+            self.line(self.words.for_instructor, style="bold yellow")
+            for note in notes:
+                self.line(note, indent=2)
 
     def run(self) -> None:
         """How it was graded, in small."""
@@ -118,17 +166,17 @@ class _Printer:
         *,
         indent: int = 0,
         style: str = "",
-        status: Status | None = None,
+        unit: UnitResult | None = None,
     ) -> None:
-        """A name with its points, and with its status where it has one."""
+        """A name with its points, and with how it stands where it is a unit's."""
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
         table.add_column(ratio=1, overflow="fold")
         table.add_column(width=self.points_width, justify="right")
         table.add_column(width=self.status_width)
         table.add_row(
             Padding(self.text(name, style), (0, 0, 0, indent)),
-            self.text(self.points(earned, possible) if possible else "", style),
-            self.text(self.words.status[status], _STATUS_STYLE[status]) if status else "",
+            self.text(points_text(earned, possible, self.words) if possible else "", style),
+            self.text(standing_word(unit, self.words), _STANDING_STYLE[standing(unit)]) if unit else "",
         )
         self.console.print(table, width=self.width)
 
@@ -139,10 +187,8 @@ class _Printer:
         """A paragraph, wrapped behind its indentation."""
         self.console.print(Padding(self.text(text, style), (0, 0, 0, indent), expand=False), width=self.width)
 
-    def points(self, earned: float, possible: float) -> str:
-        return f"{self.words.number(earned)} / {self.words.number(possible)}"
-
     def text(self, text: str, style: str = "") -> Text:
-        """`text` with what the console's encoding has no letter for replaced."""
+        """`text` with what the console's encoding has no letter for replaced; rich breaks lines at any white space."""
         encoding = self.console.encoding
+        text = text.replace("\u00a0", " ")
         return Text(text.encode(encoding, "replace").decode(encoding), style=style, overflow="fold")

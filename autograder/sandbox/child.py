@@ -2,7 +2,7 @@
 
 Requests and answers are frames of `wire`. A request is a dict with an `op`:
 
-    load        sources, probes, seed         install the sources and the guards
+    load        sources, classes, probes, seed, threads    install the sources and the guards
     import      module, seed                  import a module of the submission
     get         target                        value of an attribute
     set         target, value                 set an attribute
@@ -123,10 +123,13 @@ def run_child(descriptor: int, layers: dict[str, str]) -> None:
         channel.send(answer)
 
 
-def _load(objects: _Objects, sources: dict[str, str], probes: str, seed: int) -> dict[str, Any]:
+def _load(
+    objects: _Objects, sources: dict[str, str], classes: dict[str, list[str]], probes: str, seed: int, threads: int
+) -> dict[str, Any]:
+    torch.set_num_threads(threads)
     install_guards()
     seed_everything(seed)
-    SourceFinder({**sources, f"{PROBES}.py": probes}).install()
+    SourceFinder({**sources, f"{PROBES}.py": probes}, classes).install()
     return {"value": None}
 
 
@@ -211,6 +214,8 @@ def _parameter_names(function: Any, keys: list[str]) -> list[str]:
 def _describe(error: BaseException) -> dict[str, Any]:
     """Type, text and the submission's own lines of an exception."""
     frames = traceback.extract_tb(error.__traceback__)
+    for frame, (raw, _) in zip(frames, traceback.walk_tb(error.__traceback__), strict=True):
+        frame.name = getattr(raw.f_code, "co_qualname", frame.name)  # from Python 3.11 on, with the class
     if isinstance(error, SyntaxError) and error.filename and error.filename.startswith(SUBMISSION):
         frames.append(
             traceback.FrameSummary(

@@ -31,6 +31,7 @@ ON = "on"
 _PR_SET_NO_NEW_PRIVS = 38
 _FIRST_UID = 64100
 _DEVICES = ("null", "zero", "urandom", "random")
+_GPU_READABLE = ("/proc/driver/nvidia", "/proc/devices", "/proc/self", "/proc/meminfo", "/sys/bus/pci", "/sys/devices")
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class JailSettings:
         disk_mb: largest file that it may write.
         cpu_seconds: processor time, a second line behind the wall-clock limits of the session.
         layers: the layers to apply; a subset of `LAYERS`. Tests and `--trust` leave some out.
+        gpu: let it reach NVIDIA GPUs. CUDA maps far more addresses than memory, so that no limit of memory holds then.
     """
 
     memory_mb: int = 1500
     disk_mb: int = 64
     cpu_seconds: int = 600
     layers: tuple[str, ...] = LAYERS
+    gpu: bool = False
 
 
 def child_uid() -> int | None:
@@ -55,15 +58,17 @@ def child_uid() -> int | None:
     return _FIRST_UID + os.getpid() % 1000 if hasattr(os, "geteuid") and os.geteuid() == 0 else None
 
 
-def make_ruleset(scratch_root: Path) -> int | None:
+def make_ruleset(scratch_root: Path, gpu: bool = False) -> int | None:
     """Landlock ruleset for all children of a zygote (see `landlock.make_ruleset`), or None where there is none."""
     if sys.platform != "linux":
         return None
+    readable = [*_library_paths(), *(Path("/dev") / name for name in _DEVICES)]
+    writable = [scratch_root, Path("/dev/null")]
+    if gpu:
+        readable += map(Path, _GPU_READABLE)
+        writable += _gpu_devices()
     try:
-        return landlock.make_ruleset(
-            [*_library_paths(), *(Path("/dev") / name for name in _DEVICES)],
-            [scratch_root, Path("/dev/null")],
-        )
+        return landlock.make_ruleset(readable, writable)
     except landlock.LandlockError:
         return None
 
@@ -108,7 +113,7 @@ def apply_layers(settings: JailSettings, uid: int | None, ruleset: int | None) -
         "no_new_privs": _no_new_privs,
         "uid": lambda: _drop_to(uid),
         "rlimits": lambda: _limit_resources(settings, uid is not None and os.getuid() == uid),
-        "landlock": lambda: _restrict_files(ruleset),
+        "landlock": lambda: _restrict_files(ruleset, _gpu_devices() if settings.gpu else []),
         "seccomp": seccomp.apply_filter,
     }
     held = {}
@@ -176,7 +181,8 @@ def _limit_resources(settings: JailSettings, own_uid: bool) -> None:
     }
     if sys.platform == "linux":
         mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        limits[resource.RLIMIT_AS] = mapped + (settings.memory_mb << 20)
+        if not settings.gpu:
+            limits[resource.RLIMIT_AS] = mapped + (settings.memory_mb << 20)
         limits[resource.RLIMIT_MEMLOCK] = 0
         limits[resource.RLIMIT_MSGQUEUE] = 0
         if own_uid:  # the limit counts all processes of the user
@@ -188,11 +194,15 @@ def _limit_resources(settings: JailSettings, own_uid: bool) -> None:
         resource.setrlimit(name, (value, value + grace))
 
 
-def _restrict_files(ruleset: int | None) -> None:
+def _gpu_devices() -> list[Path]:
+    return sorted(Path("/dev").glob("nvidia*"))
+
+
+def _restrict_files(ruleset: int | None, devices: list[Path]) -> None:
     if ruleset is None:
         raise OSError("the kernel has no Landlock")
     landlock.restrict_self(ruleset)
-    own = landlock.make_write_ruleset([Path.cwd(), Path("/dev/null")])  # not the folders of other children
+    own = landlock.make_write_ruleset([Path.cwd(), Path("/dev/null"), *devices])  # not the folders of other children
     landlock.restrict_self(own)
     os.close(own)
     try:

@@ -7,8 +7,9 @@ import importlib.machinery
 import importlib.util
 import linecache
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import CodeType, ModuleType
+from typing import Any
 
 SUBMISSION = "submission"  # first part of the file names that tracebacks show
 
@@ -24,8 +25,15 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
     Folders without an `__init__.py` become namespace packages.
     """
 
-    def __init__(self, sources: dict[str, str]) -> None:
-        """`sources` maps file names such as "ddpm_utils/args.py" to their text."""
+    def __init__(self, sources: dict[str, str], classes: Mapping[str, Sequence[str]] | None = None) -> None:
+        """Make a finder.
+
+        Args:
+            sources: file names such as "ddpm_utils/args.py" -> their text.
+            classes: module -> classes for which a placeholder is put where the module does not define them, so that
+                other modules can import the name; it cannot be instantiated.
+        """
+        self._classes = classes or {}
         self._sources: dict[str, tuple[str, str]] = {}
         self._packages: set[str] = set()
         for name, text in sources.items():
@@ -75,6 +83,13 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         found.has_location = True
         return found
 
+    def exec_module(self, module: ModuleType) -> None:
+        """Run a module, and put placeholders for the classes that it should have."""
+        super().exec_module(module)
+        for name in self._classes.get(module.__name__, ()):
+            if not hasattr(module, name):
+                setattr(module, name, _placeholder(self._sources[module.__name__][0], name))
+
     def is_package(self, fullname: str) -> bool:
         """Whether a module is the `__init__.py` of a package."""
         return fullname in self._packages
@@ -87,3 +102,10 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         """Compiled module."""
         name, text = self._sources[fullname]
         return compile(text, file_label(name), "exec", dont_inherit=True)
+
+
+def _placeholder(file: str, name: str) -> type:
+    def missing(self: Any, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError(f"{file} has no class {name}")
+
+    return type(name, (), {"__init__": missing, "__module__": file})

@@ -7,6 +7,7 @@ import selectors
 import signal
 import socket
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from autograder.sandbox.zygote import Exit, Zygote
 
 _START_SECONDS = 30.0
 _DISK_CHECK_SECONDS = 0.5
+_FILE_ROOM = 8192  # what a file takes beyond its length
 _OUT_OF_MEMORY = (
     "can't allocate memory",
     "not enough memory",
@@ -55,6 +57,10 @@ class Session:
         seed: int = 0,
         limits: SessionLimits | None = None,
         deadline: float = float("inf"),
+        *,
+        classes: Mapping[str, Sequence[str]] | None = None,
+        files: Mapping[str, bytes] | None = None,
+        threads: int = 1,
     ) -> None:
         """Start a child and load the sources; nothing of the submission runs yet.
 
@@ -65,8 +71,13 @@ class Session:
             seed: for the child's global random generators.
             limits: see `SessionLimits`.
             deadline: `time.monotonic()` at which the whole submission's time is up; every limit is cut to it.
+            classes: module -> classes that it should define; see `modules.SourceFinder`.
+            files: relative path -> content, to lie in the child's working folder; it can read them, not change them.
+            threads: number of threads that torch may compute with.
         """
         self.limits = limits or SessionLimits()
+        files = files or {}
+        self._disk_bytes = self.limits.disk_bytes + sum(len(content) + _FILE_ROOM for content in files.values())
         self.output = b""
         self.layers: dict[str, str] = {}
         self.exit: Exit | None = None
@@ -80,7 +91,7 @@ class Session:
         self._pipe, write_end = os.pipe()
         os.set_blocking(self._pipe, False)
         try:
-            self._pid, self._scratch = zygote.fork_child(theirs, write_end)
+            self._pid, self._scratch = zygote.fork_child(theirs, write_end, files)
         except SandboxError:
             self._channel.close()
             os.close(self._pipe)
@@ -92,7 +103,9 @@ class Session:
         try:
             hello = self._read_frame(_START_SECONDS)
             self.layers = {str(k): str(v) for k, v in hello["layers"].items()}
-            self.request({"op": "load", "sources": sources, "probes": probes, "seed": seed}, _START_SECONDS)
+            load = {"op": "load", "sources": sources, "probes": probes, "seed": seed, "threads": threads}
+            load["classes"] = {module: list(names) for module, names in (classes or {}).items()}
+            self.request(load, _START_SECONDS)
         except (ChildEnded, BadAnswer, SubmissionRaised, KeyError, TypeError) as error:
             self.close()
             if isinstance(error, ChildEnded) and error.reason == "budget":
@@ -231,7 +244,7 @@ class Session:
                     raise self._end(ChildEnded(f"it did not finish within {seconds:g} seconds and was stopped", "time"))
                 if now >= disk_check:
                     disk_check = now + _DISK_CHECK_SECONDS
-                    if scratch.holds_more_than(self.limits.disk_bytes, self._scratch, self._pid):
+                    if scratch.holds_more_than(self._disk_bytes, self._scratch, self._pid):
                         raise self._end(
                             ChildEnded(
                                 f"it wrote more than {self.limits.disk_bytes >> 20} MB of files, or thousands of them",

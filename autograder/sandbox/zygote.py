@@ -17,8 +17,9 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from autograder.sandbox import scratch as scratch_folder
@@ -68,8 +69,15 @@ class Zygote:
         self._control = ours
         self._control.settimeout(_ANSWER_SECONDS)
 
-    def fork_child(self, channel: socket.socket, output: int) -> tuple[int, Path]:
+    def fork_child(
+        self, channel: socket.socket, output: int, files: Mapping[str, bytes] | None = None
+    ) -> tuple[int, Path]:
         """Start a jailed child that serves `channel` and prints to the descriptor `output`.
+
+        Args:
+            channel: what it serves.
+            output: where it prints.
+            files: relative path -> content, to lie in its scratch folder before it starts.
 
         Returns:
             Its process id and its scratch folder.
@@ -81,13 +89,18 @@ class Zygote:
             raise SandboxError("a second child was asked for while the first one lives; close its session first")
         self._children += 1
         scratch = self.scratch_root / f"run{self._children}"
-        for name in (".", *self.scratch_dirs):
+        files = files or {}
+        parents = {str(parent) for name in files for parent in PurePosixPath(name).parents}
+        for name in (".", *self.scratch_dirs, *sorted(parents - {"."})):
             folder = scratch / name
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)
             if self._uid is not None:
                 with contextlib.suppress(OSError):  # no such user to be had: then the layer `uid` says so
                     os.chown(folder, self._uid, self._uid)
+        for name, content in files.items():
+            (scratch / name).write_bytes(content)
+            (scratch / name).chmod(0o444)
         answer = self._ask({"fork": str(scratch)}, [channel.fileno(), output])
         self._serving = True
         return int(answer["pid"]), scratch
@@ -148,7 +161,7 @@ def _live(control: socket.socket, settings: JailSettings, uid: int | None, scrat
         faulthandler.disable()  # it writes to a descriptor by its number, which may become a child's channel
         _keep_only(control)
         _adopt_orphans()
-        ruleset = make_ruleset(scratch_root) if "landlock" in settings.layers else None
+        ruleset = make_ruleset(scratch_root, settings.gpu) if "landlock" in settings.layers else None
         _serve(control, settings, uid, ruleset)
         _kill_all(_own_children(), uid)  # the grader is gone; nothing of a submission outlives it
         status = 0

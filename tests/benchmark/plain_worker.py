@@ -43,7 +43,7 @@ class PlainSession(Session):
         self._objects = _Objects()
         self._seed, self._imported, self.output = seed, set[str](), b""
         self.limits = None  # type: ignore[assignment]
-        self.request({"op": "load", "sources": sources, "probes": probes, "seed": seed})
+        self.request({"op": "load", "sources": sources, "probes": probes, "seed": seed, "threads": 1, "classes": {}})
 
     def import_module(self, name: str) -> None:
         self.request({"op": "import", "module": name, "seed": self._seed})

@@ -191,7 +191,7 @@ def test_a_constructor_that_raises_fails_once(grade_file: Grade, masters: dict[s
     text = replaced(masters["q2_ddpm.py"], "self.n_steps = n_steps\n", "self.n_steps = steps\n")
     [failed] = failures(checks_of(grade_file("q2_ddpm.py", text), "q2_ddpm.py"))
     assert "NameError: name 'steps' is not defined" in failed.message
-    assert "in __init__" in failed.traceback
+    assert "__init__" in failed.traceback
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_method_that_others_build_on_is_blamed_for_them(grade_file: Grade, mas
     report = grade_file("q2_ddpm.py", text)
     assert earned(report) == {"q_xt_x0": 0, "q_sample": 0, "p_xt_prev_xt": 3, "p_sample": 3, "loss": 0}
     [failed] = failures(checks_of(report, "q2_ddpm.py"))
-    assert failed.message == "Got: q_xt_x0 is not implemented yet (it raises NotImplementedError)."
+    assert "q_xt_x0 is not implemented yet (it raises NotImplementedError)." in failed.message
     skipped = [check for check in checks_of(report, "q2_ddpm.py") if check.status is Status.SKIPPED]
     assert all("This needs q_xt_x0, which does not work yet." in check.message for check in skipped)
     assert {check.name for check in skipped} == {

@@ -9,6 +9,7 @@ from autograder.gradescope.results import OUTPUT_CHARS, gradescope_results, vali
 from autograder.grading.report import Report, Status
 
 SAMPLE = Path(__file__).parent.parent / "report" / "sample.json"
+GENERATION = SAMPLE.with_name("sample_generation.json")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -20,6 +21,11 @@ def report() -> Report:
 @pytest.fixture
 def results(report) -> dict:
     return gradescope_results(report)
+
+
+@pytest.fixture
+def generation_report() -> Report:
+    return Report.model_validate_json(GENERATION.read_text("utf-8"))
 
 
 def entry(results: dict, number: str) -> dict:
@@ -166,6 +172,20 @@ def test_hostile_text_is_clean_and_short(report):
     assert entry(results, "1.1.1")["output"].endswith("end")
 
 
+def test_hostile_text_in_scores_is_clean_and_short(generation_report):
+    nasty = "<b>x</b> \x1b[31mred\x1b[0m \x00 \ud800 \u202e line\r\nnext " + "A" * 200_000
+    for unit in generation_report.units:
+        for check in unit.checks:
+            if check.generation:
+                check.generation.model = check.generation.plan = nasty
+                for score in check.generation.classes:
+                    score.name = score.taken_for = nasty
+    results = gradescope_results(generation_report)
+    validate_results(results)
+    assert not any(CONTROL.search(text) for text in strings(results))
+    assert all(len(test["output"]) <= OUTPUT_CHARS for test in results["tests"])
+
+
 def test_rounding_hides_the_noise_of_sums(report):
     report.units[0].earned = 5.999999999999
     results = gradescope_results(report)
@@ -177,8 +197,54 @@ def test_french(report):
     report.language = "fr"
     results = gradescope_results(report)
     validate_results(results)
-    assert results["output"].startswith("correction automatique : 62 sur 87")
+    assert results["output"].startswith("correction automatique : 62 / 87")
     assert entry(results, "2.1.4")["name"].endswith("(non exécuté)")
+
+
+def test_bonus_is_in_the_total_which_may_exceed_the_points_without_it(generation_report):
+    for unit in generation_report.units:
+        unit.earned = unit.points
+    results = gradescope_results(generation_report)
+    validate_results(results)
+    assert results["score"] == 84 + 30
+    assert results["extra_data"]["auto_points"] == 84
+    assert results["extra_data"]["bonus_points"] == 30
+
+
+def test_bonus_is_marked_as_such_and_keeps_its_points(generation_report):
+    results = gradescope_results(generation_report)
+    bonus = [test for test in results["tests"] if "bonus" in test.get("tags", [])]
+    assert [(test["number"], test["score"], test["max_score"]) for test in bonus] == [
+        ("4.1.1", 3, 6),
+        ("4.4.1", 19.992, 24),
+    ]
+    assert all("(bonus)" in test["name"] for test in bonus)
+    assert sum("(bonus)" in test["name"] for test in results["tests"]) == len(bonus)
+    assert "55.8 / 84 + 22.99 / 30 bonus" in results["output"]
+
+
+def test_a_score_is_told_with_interval_and_classes(generation_report):
+    results = gradescope_results(generation_report)
+    validate_results(results)
+    partly = entry(results, "1.7.1")
+    assert (partly["name"], partly["score"], partly["status"]) == ("assignment.prepare_ddpm (partly)", 28.8, "failed")
+    assert "partly: accuracy of the samples (28.8 / 32)" in partly["output"]
+    assert "best, 168 of 200: 84.0% (95% interval 78.3% to 88.4%), score 90.0%" in partly["output"]
+    assert "\n    Shirt             60     29  48.3%  T-shirt/top                 80.1%" in partly["output"]
+    assert "120 instead of 200 samples" in entry(results, "4.4.1")["output"]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_students_get_neither_the_instructors_lines_nor_the_second_opinion_nor_pictures(generation_report, language):
+    generation_report.language = language
+    found = [check.generation for unit in generation_report.units for check in unit.checks if check.generation]
+    for generation in found:
+        generation.second_opinion = 0.4321
+        generation.for_instructor = ["made for the classifier"]
+    told = " ".join(strings(gradescope_results(generation_report)))
+    assert len(found) == 3
+    assert not re.search("43[.,]|0[.,]43|made for the classifier|second classif|nstructor|enseignant", told)
+    assert not any(generation.picture[:40] in told for generation in found)
 
 
 @pytest.mark.parametrize(

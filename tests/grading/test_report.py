@@ -86,6 +86,28 @@ def test_ungradable_points_are_those_of_single_checks(report: Report) -> None:
     assert report.ungradable_points == 4 * 0.25
 
 
+@pytest.mark.parametrize(
+    ("status", "credit", "earned"),
+    [
+        (Status.PASSED, None, 0.5),
+        (Status.FAILED, None, 0.0),
+        (Status.FAILED, 0.9, 0.45),
+        (Status.PASSED, 0.9, 0.45),
+        (Status.SKIPPED, None, 0.0),
+    ],
+)
+def test_a_check_earns_all_nothing_or_its_credit(status: Status, credit: float | None, earned: float) -> None:
+    assert check("a", status, 0.5).model_copy(update={"credit": credit}).earned_share == pytest.approx(earned)
+
+
+def test_points_of_bonus_parts_are_on_top(report: Report) -> None:
+    report.parts[0].bonus = True
+    extra = QuestionResult(id="3", title="", kind="auto", points=2, units=[unit("d", 2, check("d1", Status.PASSED))])
+    report.parts.append(PartResult(id="3", title="three", points=2, questions=[extra]))
+    assert (report.auto_points, report.bonus_points, report.earned) == (2, 9, 6 + 2)
+    assert PartResult(id="4", title="four", points=0, questions=[]).bonus is False
+
+
 def test_units_and_questions_keep_the_order_of_the_handout(report: Report) -> None:
     assert [question.id for question in report.questions] == ["1.1", "1.2", "2.1"]
     assert [item.name for item in report.units] == ["a", "b", "c"]
@@ -159,6 +181,15 @@ def test_a_unit_has_the_worst_status_of_its_checks(h25: Assignment, statuses: li
     [item] = [item for item in report.units if item.name == name]
     assert item.status is worst
     assert item.earned == pytest.approx(8 * statuses.count(Status.PASSED) / len(statuses), abs=1e-6)
+
+
+def test_credit_is_a_part_of_the_points_of_a_unit(h25: Assignment) -> None:
+    name = "q1_vae.log_mean_exp"
+    half = check("a", Status.FAILED, 0.5).model_copy(update={"credit": 0.9})
+    report = built(h25, (name, half), (name, check("b", Status.PASSED, 0.5)))
+    assert report.earned == pytest.approx(8 * 0.95)
+    [item] = [item for item in report.units if item.name == name]
+    assert item.status is Status.FAILED
 
 
 def test_a_unit_never_earns_more_than_its_points(h25: Assignment) -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.mutation`: grades all mutants and prints what became of each."""
+"""`python -m tests.mutation ASSIGNMENT`: grades all mutants and prints what became of each."""
 
 from __future__ import annotations
 
@@ -10,36 +10,35 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from autograder.assignment import load_assignment
+from autograder.assignment import assignment_names, load_assignment
 from autograder.grading.engine import Engine
 
 from .mutants import assignment_mutants
 from .verdicts import SEED, MutantGrader, Verdict, listed_survivors
 
-ASSIGNMENT = "ift6135_h25"
-
 
 def main() -> None:
     """Parse the command line, grade, print."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("assignment", choices=assignment_names())
     parser.add_argument("--only", default="", help="part of a mutant's id, such as q2_ddpm.py or drop-term")
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the random inputs")
     arguments = parser.parse_args()
     console = Console()
-    assignment = load_assignment(ASSIGNMENT)
+    assignment = load_assignment(arguments.assignment)
     mutants = [mutant for mutant in assignment_mutants(assignment) if arguments.only in mutant.id]
     started = time.monotonic()
     with Engine(assignment) as engine:
         grader = MutantGrader(assignment, engine, arguments.seed)
         verdicts = [grader.verdict(mutant) for mutant in track(mutants, "grading mutants", console=console)]
-    console.print(_table(verdicts))
+    console.print(_table(verdicts, assignment.id))
     caught = sum(verdict.caught for verdict in verdicts)
     seconds = time.monotonic() - started
     console.print(f"{caught} of {len(verdicts)} mutants caught, in {seconds:.0f} s")
 
 
-def _table(verdicts: list[Verdict]) -> Table:
-    reasons = {survivor.id: survivor.reason for survivor in listed_survivors()}
+def _table(verdicts: list[Verdict], assignment: str) -> Table:
+    reasons = {survivor.id: survivor.reason for survivor in listed_survivors(assignment)}
     table = Table("mutant", "change", "caught by", "message", show_lines=True)
     for verdict in verdicts:
         mutant = verdict.mutant

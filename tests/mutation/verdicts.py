@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.assignment import Assignment, tomllib
+from autograder.assignment import Assignment, Unit, tomllib
 from autograder.grading.engine import Engine
 from autograder.grading.report import Report, Status
 from autograder.intake import Submission
@@ -14,7 +14,7 @@ from autograder.intake import Submission
 from .mutants import Mutant
 
 SEED = 11
-SURVIVORS = Path(__file__).with_name("survivors.toml")
+SURVIVORS = Path(__file__).with_name("survivors")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Verdict:
         return bool(self.check)
 
 
+def needs_weights(unit: Unit) -> bool:
+    """Whether a unit scores the samples of a trained model, which the masters alone are not."""
+    return unit.qualified.startswith("prepare_")
+
+
 class MutantGrader:
     """Grades mutants of the masters of one assignment, all with the same random inputs."""
 
@@ -51,17 +56,23 @@ class MutantGrader:
 
     def masters(self) -> Report:
         """The report of the masters as they are."""
-        return self._grade(self._masters, [unit.name for unit in self._assignment.units])
+        return self._grade(self._masters, [unit.name for unit in self._assignment.units if not needs_weights(unit)])
 
     def verdict(self, mutant: Mutant) -> Verdict:
         """Grade one mutant. A check that breaks on it, or that could not be run, does not notice it."""
-        name = f"{mutant.file.removesuffix('.py')}.{mutant.block.label.split()[0]}"
-        report = self._grade({**self._masters, mutant.file: mutant.source}, [name])
-        checks = next(unit for unit in report.units if unit.name == name).checks
-        for check in checks:
+        names = self._units_of(mutant)
+        report = self._grade({**self._masters, mutant.file: mutant.source}, names)
+        for check in (check for unit in report.units if unit.name in names for check in unit.checks):
             if check.status in (Status.FAILED, Status.SKIPPED):
                 return Verdict(mutant, check.name, check.message, report.run.problem)
         return Verdict(mutant, problem=report.run.problem)
+
+    def _units_of(self, mutant: Mutant) -> list[str]:
+        """The unit that the block is of; of a block that serves several, those of its question."""
+        units = [unit for unit in self._assignment.units if unit.file == mutant.file]
+        own = [unit.name for unit in units if unit.qualified == mutant.block.label.split()[0]]
+        question = next(one for one in self._assignment.questions if one.id == mutant.block.question)
+        return own or [unit.name for unit in question.units]
 
     def _grade(self, sources: dict[str, str], units: list[str]) -> Report:
         digest = hashlib.sha256("".join(sources.values()).encode()).hexdigest()
@@ -70,7 +81,7 @@ class MutantGrader:
 
 @dataclass(frozen=True)
 class Survivor:
-    """An entry of `survivors.toml`: a mutant that passes, and why.
+    """An entry of `survivors/<assignment>.toml`: a mutant that passes, and why.
 
     Attributes:
         id: the mutant's id.
@@ -83,9 +94,9 @@ class Survivor:
     equivalent: bool
 
 
-def listed_survivors(path: Path = SURVIVORS) -> list[Survivor]:
+def listed_survivors(assignment: str) -> list[Survivor]:
     """The survivors that were judged by hand."""
-    tables = tomllib.loads(path.read_text("utf-8"))
+    tables = tomllib.loads((SURVIVORS / f"{assignment}.toml").read_text("utf-8"))
     return [
         Survivor(entry["id"], entry["reason"], kind == "equivalent")
         for kind in ("equivalent", "undetected")

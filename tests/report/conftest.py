@@ -5,6 +5,7 @@ import pytest
 from autograder.grading.report import Report, Status
 
 SAMPLE = Path(__file__).parent / "sample.json"
+GENERATION_SAMPLE = SAMPLE.with_name("sample_generation.json")
 
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(2)>[bold red]markup[/] [link=http://evil.example]here[/link] "
@@ -19,6 +20,27 @@ FLOOD = "A" * 200_000
 def report() -> Report:
     """Three parts, every status, questions for a person, one layer of the jail missing."""
     return Report.model_validate_json(SAMPLE.read_text("utf-8"))
+
+
+@pytest.fixture
+def generation_report() -> Report:
+    """Scores of three models (partly, full, bonus), three evaluations of the first, and lines for the instructor."""
+    return Report.model_validate_json(GENERATION_SAMPLE.read_text("utf-8"))
+
+
+@pytest.fixture
+def hostile_generation(generation_report: Report) -> Report:
+    """The sample of scores with strangers' text in all their fields."""
+    for unit in generation_report.units:
+        for check in unit.checks:
+            if check.generation:
+                found = check.generation
+                found.model = found.plan = HOSTILE + FLOOD
+                found.picture = f'iVBORw0KGgo="{HOSTILE}'
+                found.for_instructor = [HOSTILE] * 3
+                for score in found.classes:
+                    score.name = score.taken_for = HOSTILE
+    return generation_report
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from autograder.report.words import words_for
 
 STYLE = (Path(autograder.report.page.__file__).parent / "page.css").read_text("utf-8")
 VOID = {"meta", "rect", "br", "img", "input", "link"}
+FORBIDDEN = {"script", "link", "iframe", "object", "base", "form"}
 
 
 class Page(HTMLParser):
@@ -71,16 +72,19 @@ def test_every_check_with_title_and_status_in_words(report):
     items = parsed(report).find("li", "check")
     checks = [check for unit in report.units for check in unit.checks]
     assert len(items) == len(checks)
-    for check, item in zip(checks, items, strict=True):
+    points = [unit.points for unit in report.units for _ in unit.checks]
+    for check, item, worth in zip(checks, items, points, strict=True):
         assert check.title in item
         assert check.status.value in item
+        assert f"{worth * check.earned_share:g} / {worth * check.share:g}" in item
 
 
-def test_all_four_statuses_are_in_the_sample_and_distinct_without_colour(report):
-    badges = set(parsed(report).find("span", "badge"))
-    for status in Status:
-        assert any(badge.endswith(status.value) for badge in badges)
-    assert len({badge.split()[0] for badge in badges}) == len(Status)
+def test_all_standings_are_in_the_samples_and_distinct_without_colour(report, generation_report):
+    badges = {badge for shown in (report, generation_report) for badge in parsed(shown).find("span", "badge")}
+    standings = [*(status.value for status in Status), "partly"]
+    for standing in standings:
+        assert any(badge.endswith(standing) for badge in badges)
+    assert len({badge.split()[0] for badge in badges}) == len(standings)
 
 
 def test_message_is_in_paragraphs_and_code_in_a_block(report):
@@ -123,7 +127,7 @@ def test_the_bar_is_as_long_as_all_points_and_is_said_in_words(report):
     assert [bar["class"] for bar in bars] == ["earned", "lost", "unjudged", "manual"]
     assert sum(float(bar["width"]) for bar in bars) == pytest.approx(1000, abs=0.1)
     (drawing,) = [attributes for tag, attributes, _ in parsed(report).elements if tag == "svg"]
-    assert "auto-graded 62 of 87" in drawing["aria-label"]
+    assert "auto-graded 62 / 87" in drawing["aria-label"]
 
 
 def test_headings_skip_no_level(report):
@@ -145,7 +149,7 @@ def test_language_of_the_page_is_that_of_its_words(report):
 
 def test_the_page_loads_nothing_and_runs_nothing(hostile):
     page = parsed(hostile)
-    assert not {"script", "link", "iframe", "img", "object", "base", "form"} & {tag for tag, _, _ in page.elements}
+    assert not (FORBIDDEN | {"img"}) & {tag for tag, _, _ in page.elements}
     for _, attributes, _ in page.elements:
         assert not any(name.startswith("on") or name in ("src", "style") for name in attributes)
         assert (attributes.get("href") or "#").startswith("#")
@@ -161,6 +165,8 @@ def test_the_policy_allows_exactly_the_style_of_the_page(report):
     directives = dict(directive.split(" ", 1) for directive in policy.split("; "))
     assert directives["default-src"] == "'none'"
     assert directives["style-src"] == f"'sha256-{digest}'"
+    assert directives["img-src"] == "data:"
+    assert set(directives) == {"default-src", "style-src", "img-src", "base-uri", "form-action"}
 
 
 def test_strangers_text_is_shown_as_text(hostile):
@@ -208,8 +214,8 @@ def luminance(colour: str) -> float:
 def test_contrast_is_enough_in_both_schemes(scheme):
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)[scheme]))
     pairs = [(front, back) for front in ("ink", "soft", "link") for back in ("ground", "card", "sunken")]
-    for status in Status:
-        pairs += [(status.value, f"{status.value}-tint"), (status.value, "card"), ("ink", f"{status.value}-tint")]
+    for standing in (*(status.value for status in Status), "partly"):
+        pairs += [(standing, f"{standing}-tint"), (standing, "card"), ("ink", f"{standing}-tint")]
     for front, back in pairs:
         light, dark = sorted((luminance(colours[front]), luminance(colours[back])), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, f"{front} on {back}"

@@ -41,10 +41,24 @@ def test_the_plural_follows_the_language(language, value, text):
     assert words.count(value, words.points) == text
 
 
+@pytest.mark.parametrize(
+    ("fraction", "english", "french"),
+    [(0.84, "84.0%", "84,0\u00a0%"), (1.0, "100.0%", "100,0\u00a0%"), (0.99949, "99.9%", "99,9\u00a0%")],
+)
+def test_percents_have_one_decimal(fraction, english, french):
+    assert words_for("en").percent(fraction) == english
+    assert words_for("fr").percent(fraction) == french
+
+
+def test_an_interval_has_both_ends():
+    assert words_for("en").interval(0.783, 0.8842) == "78.3% to 88.4%"
+    assert words_for("fr").interval(0.783, 0.8842) == "78,3 à 88,4\u00a0%"
+
+
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_every_status_has_its_own_word(language):
     words = words_for(language)
-    assert len({words.status[status] for status in Status}) == len(Status)
+    assert len({words.partly, *(words.status[status] for status in Status)}) == len(Status) + 1
 
 
 def test_an_unknown_language_is_shown_in_english():
@@ -62,3 +76,8 @@ def test_translations_are_filled_in_with_the_same_names():
     english, french = words_for("en"), words_for("fr")
     for field in fields(english):
         assert placeholders(getattr(english, field.name)) == placeholders(getattr(french, field.name)), field.name
+
+
+@pytest.mark.parametrize("columns", ["evaluation_columns", "class_columns"])
+def test_tables_have_as_many_columns_in_french(columns):
+    assert len(getattr(words_for("en"), columns)) == len(getattr(words_for("fr"), columns)) == 6

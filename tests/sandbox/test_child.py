@@ -45,7 +45,7 @@ def f(x):
     return torch.nn.Sequential(torch.nn.ReLU(), Net())(x)
 """
         error = raised(room, source, torch.ones(1, 3))
-        assert [line.function for line in error.lines] == ["f", "forward"]
+        assert [line.function for line in error.lines] == ["f", "Net.forward"]
         assert {line.file for line in error.lines} == {"work.py"}
 
     @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ def install() -> Iterator[Callable[[dict[str, str]], SourceFinder]]:
     """Install sources for one test."""
     made: list[SourceFinder] = []
 
-    def make(sources: dict[str, str]) -> SourceFinder:
-        finder = SourceFinder({name: textwrap.dedent(text) for name, text in sources.items()})
+    def make(sources: dict[str, str], classes: dict[str, list[str]] | None = None) -> SourceFinder:
+        finder = SourceFinder({name: textwrap.dedent(text) for name, text in sources.items()}, classes)
         finder.install()
         made.append(finder)
         return finder
@@ -144,3 +144,12 @@ class TestInAChild:
     def test_the_running_modules_name(self, room: Room) -> None:
         source = "ran = __name__ == '__main__'\ndef f(): return ran, __name__, __file__"
         assert room.call(source) == (False, "work", "submission/work.py")
+
+
+def test_classes_that_are_missing_can_be_imported_but_not_made(install: Callable[..., SourceFinder]) -> None:
+    sources = {"nets.py": "class Here: pass\n", "users.py": "from nets import Here, Missing\nmade = Here()\n"}
+    install(sources, {"nets": ["Here", "Missing"]})
+    users = importlib.import_module("users")
+    assert type(users.made).__name__ == "Here"
+    with pytest.raises(NotImplementedError, match=r"nets.py has no class Missing"):
+        users.Missing(1, key=2)

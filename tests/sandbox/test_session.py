@@ -746,3 +746,36 @@ class TestStart:
         session.close()
         assert session.exit is not None
         assert 10 < session.exit.peak_mb < 100_000
+
+
+class TestFilesAndThreads:
+    SOURCE = """
+import os, pathlib, torch
+def f(path): return pathlib.Path(path).read_text()
+def change(path): pathlib.Path(path).write_bytes(b"other")
+def threads(): return torch.get_num_threads(), float(torch.ones(300, 300).mm(torch.ones(300, 300))[0, 0])
+"""
+
+    def test_files_lie_in_the_working_folder_and_are_gone_afterwards(self, room: Room) -> None:
+        files = {"checkpoints/A.pt": b"one", "b": b"two"}
+        student = room.student(self.SOURCE, files=files)
+        assert [student.work.f(name) for name in files] == ["one", "two"]
+        room.close_session()
+        assert room.left_behind() == []
+
+    @needs_root
+    def test_files_cannot_be_changed(self, room: Room) -> None:
+        student = room.student(self.SOURCE, files={"checkpoints/A.pt": b"one"})
+        with pytest.raises(SubmissionRaised) as caught:
+            student.work.change("checkpoints/A.pt")
+        assert caught.value.type == "PermissionError"
+
+    def test_files_do_not_count_as_what_the_submission_wrote(self, room: Room) -> None:
+        limits = SessionLimits(disk_bytes=1 << 20)
+        files = {"large": os.urandom(5 << 20)}
+        student = room.student(self.SOURCE + "\nimport time\ndef wait(): time.sleep(1.2)", files=files, limits=limits)
+        assert student.work.wait() is None
+
+    @pytest.mark.parametrize("threads", [1, 2])
+    def test_torch_computes_with_as_many_threads(self, room: Room, threads: int) -> None:
+        assert room.student(self.SOURCE, threads=threads).work.threads() == (threads, 300.0)
