@@ -1,4 +1,4 @@
-"""The command line: `genlab release`, `genlab grade`."""
+"""The command line: `genlab release`, `genlab grade`, `genlab classifier`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Assignments on deep generative models: make them, hand them out, grade what comes back.",
 )
+classifier_app = typer.Typer(no_args_is_help=True, help="The classifiers that score generated samples.")
+app.add_typer(classifier_app, name="classifier")
 _console = Console(stderr=True)
 
 
@@ -68,6 +70,13 @@ def grade(
     secret: Annotated[
         Path, typer.Option(help="file with the course's secret, from which seeds are derived; made if missing")
     ] = Path("~/.config/genlab/secret"),
+    samples: Annotated[
+        int | None, typer.Option(min=50, help="generated samples of one evaluation; default: as the manifest says")
+    ] = None,
+    device: Annotated[str, typer.Option(help="where submitted networks generate: cpu, cuda or mps")] = "cpu",
+    data_root: Annotated[
+        Path | None, typer.Option(exists=True, help="real images, to look for copies among generated samples")
+    ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="grade even where this machine cannot keep the code from the answers")
     ] = False,
@@ -84,22 +93,73 @@ def grade(
     manifest = _assignment(assignment)
     try:
         # no spinner here: its thread would be running while the engine forks the sandbox
-        engine = Engine(manifest, trust=trust)
+        engine = Engine(manifest, trust=trust, gpu=device == "cuda")
     except NotIsolatedError as error:
         _console.print(str(error), style="red", markup=False)
         raise typer.Exit(USAGE_ERROR) from error
     with engine:
+        from autograder.grading.plugin import GenerationOptions
         from autograder.grading.seeds import course_secret, derive_seed
 
         taken = read_submission(submission, manifest)
         if seed is None:
             seed = derive_seed(course_secret(secret.expanduser()), taken.digest)
         with _console.status("grading") as status:
-            report = engine.grade(taken, seed, on_result=lambda result: status.update(f"graded {result.name}"))
+            report = engine.grade(
+                taken,
+                seed,
+                generation=GenerationOptions(samples, device, str(data_root) if data_root else None),
+                on_result=lambda result: status.update(f"graded {result.name}"),
+            )
     written = write_report(report, output)  # before printing: a closed pipe must not cost the report
     print_report(report, Console())
     for path in written:
         _console.print(f"wrote {path}", markup=False, highlight=False)
+
+
+@classifier_app.command("train")
+def train_classifier(
+    which: Annotated[str, typer.Argument(help="classifier or second-opinion")] = "classifier",
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder for weights and card")] = Path("classifier"),
+    data_root: Annotated[
+        Path | None, typer.Option(help="folder with fashion_mnist/train.npz; default: download")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="default: as the recipe says")] = None,
+    seed: Annotated[int, typer.Option(help="of torch's generator")] = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="use only the first so many images")] = None,
+    bfloat16: Annotated[bool, typer.Option("--bfloat16", help="compute in half precision")] = False,
+) -> None:
+    """Train a classifier of FashionMNIST on real images, and write its weights and its card.
+
+    The classifier that grades is the one whose SHA-256 stands in autograder/scoring.
+    """
+    import torch
+
+    from autograder.scoring import training
+    from autograder.scoring.data import DataError, fashion_mnist
+    from autograder.scoring.processors import granted
+
+    if which not in training.RECIPES:
+        raise typer.BadParameter(f"there is no {which!r}; choose one of {', '.join(training.RECIPES)}")
+    recipe, root = training.RECIPES[which], str(data_root) if data_root else None
+    epochs = epochs or recipe.epochs
+    torch.set_num_threads(granted())
+    try:
+        model = training.train(recipe, epochs, seed, root, limit, bfloat16)
+        confusion = training.confusion_matrix(model, *fashion_mnist("test", root))
+        real = training.measure_real_images(confusion, root) if which == "classifier" else None
+    except DataError as error:
+        _console.print(str(error), style="red", markup=False)
+        raise typer.Exit(USAGE_ERROR) from error
+    output.mkdir(parents=True, exist_ok=True)
+    digest = training.save(model, output / recipe.file)
+    command = f"genlab classifier train {which} --epochs {epochs} --seed {seed}{' --bfloat16' * bfloat16}"
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    text = training.card(recipe.title, command, seed, digest, confusion, parameters)
+    (output / recipe.file).with_suffix(".md").write_text(text, "utf-8")
+    if real is not None:
+        (output / "real_images.json").write_text(real.model_dump_json(indent=1) + "\n", "utf-8")
+    _console.print(text, markup=False, highlight=False)
 
 
 def main() -> None:

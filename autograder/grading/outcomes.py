@@ -96,6 +96,8 @@ def _common_cause(error: SubmissionRaised) -> str:
         return _ENDED_HINTS["exit"]
     if error.type in ("RuntimeError", "AssertionError") and ("CUDA" in error.message or "NVIDIA" in error.message):
         return "there is no GPU here; use the device that is passed in instead of a fixed 'cuda'."
+    if "ellipsis" in error.message:
+        return "a placeholder ... is still there."
     if error.type == "PermissionError":
         return "files, network and other programs are closed while the functions are checked."
     return ""

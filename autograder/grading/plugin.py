@@ -320,9 +320,7 @@ def _unit_of(function: str, units: list[Unit]) -> Unit | None:
     """The unit that a function of a traceback is, or is of: that of the method before that of the class."""
     fitting = [unit for unit in units if f"{function}.".startswith(f"{unit.qualified}.")]
     # units may be named without their class, and so are the functions of tracebacks before Python 3.11
-    fitting = fitting or [
-        unit for unit in units if unit.qualified.rpartition(".")[2] == function.rpartition(".")[2]
-    ]
+    fitting = fitting or [unit for unit in units if unit.qualified.rpartition(".")[2] == function.rpartition(".")[2]]
     return max(fitting, key=lambda unit: len(unit.qualified), default=None)
 
 

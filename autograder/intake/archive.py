@@ -53,7 +53,7 @@ class _CappedReader(io.BufferedReader):
 
 
 def read_zip(path: Path, wanted: Wanted, limits: Limits) -> Upload:
-    """Read the members of the zip file `path` whose path `wanted` accepts; unpack the others to count them.
+    """Read the members of the zip file `path` that are `wanted`; unpack the others to count them.
 
     Raises:
         UploadRefused: it is no readable zip, is empty, or holds more than the limits allow.
@@ -107,8 +107,9 @@ def _read_members(archive: zipfile.ZipFile, wanted: Wanted, budget: Budget) -> U
             reason = "several entries of the zip have this name, so none was taken; make a new zip that holds it once"
         if not reason and info.header_offset in overlapping:
             reason = "not taken, because it shares bytes with another entry; make the zip again"
-        if not reason and wanted(path):
-            reason = budget.file_problem(info.file_size)
+        limit = wanted(path)
+        if not reason and limit is not None:
+            reason = limit.problem(info.file_size)
         if reason:
             upload.rejected.append((name, reason))
         else:
@@ -119,7 +120,7 @@ def _read_members(archive: zipfile.ZipFile, wanted: Wanted, budget: Budget) -> U
         budget.count_bytes(declared, largest=[max(sound, key=lambda item: item[1].file_size)[0]])
     for path, info in sound:
         try:
-            content = _unpack(archive, info, budget, keep=wanted(path))
+            content = _unpack(archive, info, budget, keep=wanted(path) is not None)
         except _Rejected as rejection:
             upload.rejected.append((path, str(rejection)))
         except _DAMAGE:

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
+from pathlib import PurePosixPath
 
-from autograder.assignment import Assignment
+from autograder.assignment import Assignment, Checkpoint, SourceFile
 from autograder.intake.display import listed, shown
-from autograder.intake.upload import Upload, Wanted
+from autograder.intake.upload import SizeLimit, Upload, Wanted, checkpoint_limit, source_limit
 
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
 
@@ -72,32 +73,55 @@ def _copies(base: str) -> re.Pattern[str]:
 
 
 def wanted_by(assignment: Assignment) -> Wanted:
-    """A test whether a path of an upload may be one of the files that the assignment asks for."""
-    names = [file.name for file in assignment.files]
-    return lambda path: any(_candidate(path, name, assignment) is not None for name in names)
+    """What gives the size limit of a path of an upload that may be one of the files that the assignment asks for."""
+    limits: list[tuple[SourceFile | Checkpoint, SizeLimit]] = [
+        (file, source_limit(assignment.limits.file_kb)) for file in assignment.files
+    ]
+    limits += [(file, checkpoint_limit(file.size_mb)) for file in assignment.checkpoints]
+
+    def limit_of(path: str) -> SizeLimit | None:
+        return next((limit for file, limit in limits if _candidate(path, file, assignment) is not None), None)
+
+    return limit_of
 
 
-def _candidate(path: str, name: str, assignment: Assignment) -> Match | None:
-    """As `match`, but a file that is exactly another one of the assignment is no copy of this one."""
-    found = match(path, name)
+def _candidate(path: str, file: SourceFile | Checkpoint, assignment: Assignment) -> tuple[bool, Match] | None:
+    """How the uploaded `path` fits `file`: whether it lies in a wrong folder, and `match`; None if it does not.
+
+    Only checkpoints may lie elsewhere: a source in another folder is another module. And a file that is exactly
+    another one of the assignment is no copy of this one.
+    """
+    elsewhere, found = False, match(path, file.name)
+    if found is None and isinstance(file, Checkpoint):
+        elsewhere, found = True, match(path, PurePosixPath(file.name).name)
+    if found is None:
+        return None
     if found in (Match.COPY, Match.TEXT_EXTENSION):
-        known = (*assignment.files, *assignment.support, *assignment.extras)
-        if any(match(path, file.name) == Match.EXACT for file in known if file.name != name):
+        groups = (assignment.files, assignment.support, assignment.extras, assignment.checkpoints)
+        others = {other.name for group in groups for other in group} - {file.name}
+        if any(match(path, other) == Match.EXACT for other in others):
             return None
-    return found
+    return elsewhere, found
+
+
+def is_candidate(path: str, file: SourceFile | Checkpoint, assignment: Assignment) -> bool:
+    """Whether the uploaded `path` may be meant as `file`."""
+    return _candidate(path, file, assignment) is not None
 
 
 def find_files(upload: Upload, assignment: Assignment) -> Findings:
     """Choose at most one file of `upload` for each file of the manifest.
 
-    The best name wins, and of equal names the one in the fewest folders. Several that are equally good are one file
-    if their bytes are the same, and ambiguous otherwise.
+    The right folder wins, then the best name, and of equal names the one in the fewest folders. Several that are
+    equally good are one file if their bytes are the same, and ambiguous otherwise.
     """
     findings = Findings()
-    for name in (file.name for file in assignment.files):
-        ranks: dict[str, tuple[Match, int]] = {}
+    files: list[SourceFile | Checkpoint] = [*assignment.files, *assignment.checkpoints]
+    for file in files:
+        name = file.name
+        ranks: dict[str, tuple[tuple[bool, Match], int]] = {}
         for path in sorted(upload.files):
-            kind = _candidate(path, name, assignment)
+            kind = _candidate(path, file, assignment)
             if kind is not None:
                 ranks[path] = (kind, path.count("/"))
         if not ranks:
@@ -111,20 +135,21 @@ def find_files(upload: Upload, assignment: Assignment) -> Findings:
             )
             continue
         chosen = findings.chosen[name] = finalists[0]
-        rejected = [path for path, _ in upload.rejected if _candidate(path, name, assignment) is not None]
+        rejected = [path for path, _ in upload.rejected if is_candidate(path, file, assignment)]
         unused = list(dict.fromkeys([*(path for path in ranks if path != chosen), *rejected]))
         not_from = f" and not from {listed(unused)}" if unused else ""
-        rename = "" if best[0] is Match.EXACT else f"; please name the file {name} next time"
+        rename = "" if best[0] == (False, Match.EXACT) else f"; please name the file {name} next time"
         if not_from or rename:
             findings.notes.append(f"{name}: taken from {shown(chosen)}{not_from}{rename}.")
     return findings
 
 
 def left_out(paths: Iterable[str], assignment: Assignment) -> list[str]:
-    """Sentences on the files that are not taken, one for each reason; given scripts need none."""
+    """Sentences on the files that are not taken, one for each reason; given scripts and assets need none."""
     reasons: dict[str, list[str]] = {}
+    given = [file.name for group in (assignment.extras, assignment.assets) for file in group]
     for path in paths:
-        if any(match(path, file.name) is Match.EXACT for file in assignment.extras):
+        if any(match(path, name) is Match.EXACT for name in given):
             continue
         if any(match(path, file.name) is Match.EXACT for file in assignment.support):
             reason = "the course's own version is used instead"

@@ -45,7 +45,7 @@ def file_problem(path: Path) -> str:
 
 
 def read_folder(folder: Path, wanted: Wanted, limits: Limits) -> Upload:
-    """Read the files below `folder` whose relative path `wanted` accepts; name all others.
+    """Read the files below `folder` that are `wanted` by their relative path; name all others.
 
     Raises:
         UploadRefused: there are more files or bytes than the limits allow.
@@ -102,10 +102,11 @@ def _take(path: Path, name: str, wanted: Wanted, budget: Budget, upload: Upload)
             with open_regular(path) as file:
                 size = os.fstat(file.fileno()).st_size
                 budget.count_bytes(size)
-                if not wanted(name):
+                limit = wanted(name)
+                if limit is None:
                     upload.others.append(name)
                     return
-                reason = budget.file_problem(size)
+                reason = limit.problem(size)
                 if not reason:
                     upload.files[name] = file.read(size)
         except OSError:

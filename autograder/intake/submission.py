@@ -1,4 +1,4 @@
-"""From what a student uploaded to the sources that are graded."""
+"""From what a student uploaded to the sources and checkpoints that are graded."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from autograder.assignment import Assignment
+from autograder.assignment import Assignment, Checkpoint, SourceFile
 from autograder.intake.archive import read_zip
 from autograder.intake.cleaning import SourceRefused, clean
 from autograder.intake.display import listed, shown
-from autograder.intake.finding import Findings, find_files, is_notebook, left_out, match, wanted_by
+from autograder.intake.finding import Findings, find_files, is_candidate, is_notebook, left_out, wanted_by
 from autograder.intake.folder import file_problem, open_regular, read_files, read_folder
 from autograder.intake.signatures import HEAD_BYTES, is_zip, recognise
 from autograder.intake.upload import Upload, UploadRefused, Wanted
@@ -24,10 +24,12 @@ class Submission:
 
     Attributes:
         name: name of the upload, safe to show.
-        digest: SHA-256, in hex, of the file names and cleaned sources; the same code has the same digest, however it
-            was packed.
+        digest: SHA-256, in hex, of names, cleaned sources and checkpoints; the same work has the same digest, however
+            it was packed.
         sources: file of the manifest -> its cleaned text.
+        checkpoints: checkpoint of the manifest -> its bytes as they were uploaded; nobody has looked into them.
         missing: files of the manifest that are not among the sources, in the manifest's order.
+        missing_checkpoints: checkpoints of the manifest that are not among the checkpoints, in the manifest's order.
         notes: sentences for the student on what was changed, chosen or left out, safe to show.
         refusal: one sentence why nothing could be taken; empty if something was.
     """
@@ -38,6 +40,8 @@ class Submission:
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     refusal: str = ""
+    checkpoints: dict[str, bytes] = field(default_factory=dict)
+    missing_checkpoints: list[str] = field(default_factory=list)
 
 
 def read_submission(paths: Sequence[Path], assignment: Assignment) -> Submission:
@@ -53,41 +57,78 @@ def read_submission(paths: Sequence[Path], assignment: Assignment) -> Submission
     try:
         upload = _read(paths, wanted, assignment)
     except UploadRefused as refused:
-        everything = [file.name for file in assignment.files]
-        return Submission(name, digest_of({}), missing=everything, refusal=str(refused))
+        return _refused(name, assignment, [], str(refused))
 
     findings = find_files(upload, assignment)
     sources: dict[str, str] = {}
     notes = list(findings.notes)
     problems = list(findings.ambiguous.values())
-    for file_name, path in findings.chosen.items():
-        try:
-            cleaned = clean(upload.files[path], file_name)
-        except SourceRefused as refused:
-            problems.append(str(refused))
-        else:
-            sources[file_name] = cleaned.text
-            notes += cleaned.notes
+    for file in assignment.files:
+        if file.name in findings.chosen:
+            try:
+                cleaned = clean(upload.files[findings.chosen[file.name]], file.name)
+            except SourceRefused as refused:
+                problems.append(str(refused))
+            else:
+                sources[file.name] = cleaned.text
+                notes += cleaned.notes
 
     rejections = upload.rejections(first=wanted)
-    missing = [file.name for file in assignment.files if file.name not in sources]
-    absent = _absent(upload, findings, assignment)
-    notes += [*problems, *rejections, *absent, *left_out(sorted(upload.others), assignment)]
-    refusal = ""
+    absent = _absent(assignment.files, upload, findings, assignment)
+    absent_files = _said_of_files(absent, upload)
+    notes += [*problems, *rejections, *absent_files]
     if not sources:
-        if any(wanted(path) for path, _ in upload.rejected) or not upload.others:
+        if any(wanted(path) is not None for path, _ in upload.rejected) or not upload.others:
             problems += rejections
-        refusal = " ".join([f"Nothing could be taken from {name}.", *(problems or absent)[:1]])
-    return Submission(name, digest_of(sources), sources, missing, notes, refusal)
+        notes += left_out(sorted(upload.others), assignment)
+        reason = " ".join([f"Nothing could be taken from {name}.", *(problems or absent_files)[:1]])
+        return _refused(name, assignment, notes, reason)
+    notes += _said_of_checkpoints(_absent(assignment.checkpoints, upload, findings, assignment), assignment)
+    notes += left_out(sorted(upload.others), assignment)
+    checkpoints = {
+        file.name: upload.files[findings.chosen[file.name]]
+        for file in assignment.checkpoints
+        if file.name in findings.chosen
+    }
+    return Submission(
+        name,
+        digest_of(sources, checkpoints),
+        sources,
+        [file.name for file in assignment.files if file.name not in sources],
+        notes,
+        checkpoints=checkpoints,
+        missing_checkpoints=[file.name for file in assignment.checkpoints if file.name not in checkpoints],
+    )
 
 
-def digest_of(sources: Mapping[str, str]) -> str:
-    """SHA-256, in hex, over the sorted names and texts, each preceded by its length in bytes."""
+def digest_of(sources: Mapping[str, str], checkpoints: Mapping[str, bytes] | None = None) -> str:
+    """SHA-256, in hex, over the sorted names and texts, then those of the checkpoints, each preceded by its length.
+
+    Lengths count bytes; texts are in UTF-8.
+    """
     digest = hashlib.sha256()
-    for text in (part for item in sorted(sources.items()) for part in item):
-        encoded = text.encode("utf-8")
-        digest.update(b"%d:" % len(encoded) + encoded)
+    for part in (part for item in sorted(sources.items()) for part in item):
+        _add(digest, part.encode("utf-8"))
+    for name, content in sorted((checkpoints or {}).items()):
+        _add(digest, name.encode("utf-8"))
+        _add(digest, content)
     return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, part: bytes) -> None:
+    digest.update(b"%d:" % len(part))
+    digest.update(part)
+
+
+def _refused(name: str, assignment: Assignment, notes: list[str], refusal: str) -> Submission:
+    return Submission(
+        name,
+        digest_of({}),
+        missing=[file.name for file in assignment.files],
+        notes=notes,
+        refusal=refusal,
+        missing_checkpoints=[file.name for file in assignment.checkpoints],
+    )
 
 
 def _read(paths: Sequence[Path], wanted: Wanted, assignment: Assignment) -> Upload:
@@ -147,15 +188,47 @@ def _all_of(names: Sequence[str]) -> str:
     return listed(names, limit=len(names))
 
 
-def _absent(upload: Upload, findings: Findings, assignment: Assignment) -> list[str]:
-    """A sentence on the files of the manifest for which the upload holds nothing, not even something refused."""
-    names = [
+def _absent(
+    files: Sequence[SourceFile] | Sequence[Checkpoint], upload: Upload, findings: Findings, assignment: Assignment
+) -> list[str]:
+    """Names of those `files` for which the upload holds nothing, not even something refused."""
+    return [
         file.name
-        for file in assignment.files
+        for file in files
         if file.name not in findings.chosen
         and file.name not in findings.ambiguous
-        and not any(match(path, file.name) is not None for path, _ in upload.rejected)
+        and not any(is_candidate(path, file, assignment) for path, _ in upload.rejected)
     ]
+
+
+def _said_of_checkpoints(absent: list[str], assignment: Assignment) -> list[str]:
+    """A sentence on the absent checkpoints; those that only a bonus needs are no reason for alarm."""
+    needed = [name for name in absent if not _is_for_bonus(name, assignment)]
+    bonus = [name for name in absent if name not in needed]
+    if not absent:
+        return []
+    if not needed:
+        return [f"{_all_of(bonus)}: not in the upload; only the bonus needs {'it' if len(bonus) == 1 else 'them'}."]
+    model = "this model" if len(absent) == 1 else "these models"
+    calm = f" ({_all_of(bonus)} would be for the bonus alone)" if bonus else ""
+    return [f"{_all_of(absent)}: not in the upload, so the samples of {model} cannot be scored{calm}."]
+
+
+def _is_for_bonus(checkpoint: str, assignment: Assignment) -> bool:
+    """Whether the model that the checkpoint is named after occurs in the units of bonus parts only."""
+    model = PurePosixPath(checkpoint).stem
+    parts = [
+        part
+        for part in assignment.parts
+        for question in part.questions
+        for unit in question.units
+        if model in unit.name.split(".")
+    ]
+    return bool(parts) and all(part.bonus for part in parts)
+
+
+def _said_of_files(names: list[str], upload: Upload) -> list[str]:
+    """A sentence on the absent source files."""
     if not names:
         return []
     notebooks = sorted(path for path in upload.others if is_notebook(path))

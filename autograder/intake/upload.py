@@ -12,14 +12,40 @@ from autograder.intake.display import listed, shown
 
 MAX_DEPTH = 10
 
-Wanted = Callable[[str], bool]
-
 _KB = 1024
 _MB = 1024 * 1024
 _JUNK_NAMES = frozenset(
     {"__MACOSX", "__pycache__", "venv", "env", "site-packages", "node_modules", "Thumbs.db", "desktop.ini", "Icon\r"}
 )
 _DRIVE = re.compile(r"[A-Za-z]:")
+
+
+@dataclass(frozen=True)
+class SizeLimit:
+    """How large one file may be, how that is said, and what helps where it is larger."""
+
+    size: int
+    words: str
+    advice: str
+
+    def problem(self, size: int) -> str:
+        """Why a file of `size` bytes is not taken; empty if it is small enough."""
+        return "" if size <= self.size else f"not taken, because it is larger than {self.words}; {self.advice}"
+
+
+# The limit of a file that is read; None for one that is only named.
+Wanted = Callable[[str], SizeLimit | None]
+
+
+def source_limit(kilobytes: int) -> SizeLimit:
+    """The limit of a source file."""
+    return SizeLimit(kilobytes * _KB, f"{kilobytes} kB", "hand in the source code alone")
+
+
+def checkpoint_limit(megabytes: int) -> SizeLimit:
+    """The limit of a checkpoint."""
+    advice = "save the weights alone (model.state_dict()), or make the model smaller"
+    return SizeLimit(megabytes * _MB, f"{megabytes} MB", advice)
 
 
 class UploadRefused(Exception):
@@ -41,9 +67,9 @@ class Upload:
     rejected: list[tuple[str, str]] = field(default_factory=list)
 
     def rejections(self, first: Wanted) -> list[str]:
-        """One sentence per reason, naming the rejected paths; those that `first` accepts are named first."""
+        """One sentence per reason, naming the rejected paths; those that `first` wants are named first."""
         by_reason: dict[str, list[str]] = {}
-        for path, reason in sorted(self.rejected, key=lambda item: not first(item[0])):
+        for path, reason in sorted(self.rejected, key=lambda item: first(item[0]) is None):
             by_reason.setdefault(reason, []).append(path)
         return [f"{listed(paths)}: {reason}." for reason, paths in by_reason.items()]
 
@@ -54,7 +80,6 @@ class Budget:
     def __init__(self, name: str, limits: Limits) -> None:
         """`name` is the upload's, for the sentences."""
         self.total_bytes = limits.upload_mb * _MB
-        self.file_bytes = limits.file_kb * _KB
         self.entries = limits.upload_entries
         self._name = shown(name)
         self._limits = limits
@@ -75,14 +100,8 @@ class Budget:
             example = f" (the largest: {listed(largest)})" if largest else ""
             raise UploadRefused(
                 f"{self._name} is larger than {self._limits.upload_mb} MB when unpacked{example}; hand in the files "
-                "of the assignment only, without data, checkpoints and virtual environments."
+                "of the assignment only, without data, other checkpoints and virtual environments."
             )
-
-    def file_problem(self, size: int) -> str:
-        """Why a source file of `size` bytes is not taken; empty if it is small enough."""
-        if size <= self.file_bytes:
-            return ""
-        return f"not taken, because it is larger than {self._limits.file_kb} kB; hand in the source code alone"
 
 
 def path_problem(name: str) -> str:

@@ -7,7 +7,9 @@ is what the masters give.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from autograder.assignment import Assignment
 from autograder.release.leaks import find_leak
@@ -19,6 +21,9 @@ STAMP = ".genlab-release"
 
 # What Python and its tools leave in a folder whose modules are imported, tested or linted.
 _CACHES = frozenset({"__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache"})
+
+
+_Content = TypeVar("_Content", str, bytes)
 
 
 class ReleaseError(ValueError):
@@ -39,44 +44,81 @@ def parse_masters(assignment: Assignment) -> dict[str, Master]:
 
 def _refuse_unmarked(assignment: Assignment, masters: dict[str, Master]) -> None:
     """Refuse a file that would give a graded solution away because nothing in it is marked for it."""
+    prefilled = {file.name for file in assignment.files if file.prefilled}
+    for name in sorted(prefilled):
+        if masters[name].blocks:
+            problem = "a solution marker in a file that the manifest calls prefilled; it is given as it stands"
+            raise ReleaseError(f"{masters[name].file}:{masters[name].blocks[0].line}: {problem}")
     for question in assignment.questions:
         for unit in question.units:
             master = masters[unit.file]
-            if question.id not in {block.question for block in master.blocks}:
-                problem = f"no block for question {question.id}, which has the unit {unit.name}; mark its solution"
+            marked = question.id in {block.question for block in master.blocks}
+            if not marked and unit.file not in prefilled:
+                problem = (
+                    f"no block for question {question.id}, which has the unit {unit.name}; mark its solution, "
+                    "or say in the manifest that the file is prefilled"
+                )
                 raise ReleaseError(f"{master.file}: {problem}")
 
 
-def release_files(assignment: Assignment) -> dict[str, str]:
-    """Name and text of each file that students get, made in memory.
+def asset_files(assignment: Assignment) -> dict[str, bytes]:
+    """Name and content of each given file that is not Python.
 
     Raises:
-        ReleaseError: a source is missing or is not text, a graded question has no solution block, a given
-            file has a solution marker, two files have the same name, or a solution's line would be shown.
+        ReleaseError: one of them is missing, or is a text that shows a solution.
+        MarkerError: a master has a wrong marker.
+    """
+    contents = {}
+    for asset in assignment.assets:
+        path = assignment.master(asset)
+        if not path.is_file():
+            raise ReleaseError(f"{path} is missing; students need it as {asset.name}, so make it before the release")
+        contents[asset.name] = path.read_bytes()
+    texts = _texts(contents)
+    _refuse_markers(texts)
+    _refuse_leaks(assignment, parse_masters(assignment), texts)
+    return contents
+
+
+def _refuse_markers(given: Mapping[str, str]) -> None:
+    for name, text in given.items():
+        if (line := find_marker(text)) is not None:
+            problem = "a solution marker in a given file; only the submitted files may have solutions"
+            raise ReleaseError(f"{name}:{line}: {problem}")
+
+
+def _refuse_leaks(assignment: Assignment, masters: dict[str, Master], released: Mapping[str, str]) -> None:
+    support = [_read(assignment.master(file)) for file in assignment.support]
+    if leak := find_leak(masters.values(), support, released):
+        raise ReleaseError(f"{leak}; reword it there, or move it out of the solution")
+
+
+def release_files(assignment: Assignment) -> dict[str, str]:
+    """Name and text of each text file that students get but the assets, made in memory.
+
+    Raises:
+        ReleaseError: a source is missing or is not text, a graded question has no solution block in a file that
+            is not prefilled, a given file has a solution marker, two files have the same name, or a solution's
+            line would be shown.
         MarkerError: a master has a wrong marker.
     """
     masters = parse_masters(assignment)
     _refuse_unmarked(assignment, masters)
-    support = {file.name: _read(assignment.master(file)) for file in assignment.support}
-    copies = support | {file.name: _read(assignment.master(file)) for file in assignment.extras}
+    copies = {file.name: _read(assignment.master(file)) for file in (*assignment.support, *assignment.extras)}
     handout = assignment.folder / "handout.md"
     if handout.exists():
         copies = _joined(copies, {"handout.md": _read(handout)})
-    for name, text in copies.items():
-        if (line := find_marker(text)) is not None:
-            problem = "a solution marker in a given file; only the submitted files may have solutions"
-            raise ReleaseError(f"{name}:{line}: {problem}")
+    _refuse_markers(copies)
     files = _joined({name: master.stub for name, master in masters.items()}, copies)
     files = _joined(files, {"requirements.txt": "".join(f"{line}\n" for line in assignment.requirements)})
-    to_complete = frozenset(name for name, master in masters.items() if master.blocks)
+    blocks = {name: master.blocks for name, master in masters.items()}
     try:
-        readme = render_readme(assignment, files, to_complete)
+        readme = render_readme(assignment, files, blocks)
     except SyntaxError as error:
         raise ReleaseError(f"{error.filename}:{error.lineno}: is not valid Python: {error.msg}") from error
     stamp = f"`genlab release {assignment.id}` makes this folder anew each time: change the masters instead.\n"
     files = _joined(files, {"README.md": readme, STAMP: stamp})
-    if leak := find_leak(masters.values(), support.values(), files):
-        raise ReleaseError(f"{leak}; reword it there, or move it out of the solution")
+    _refuse_leaks(assignment, masters, files)
     return files
 
 
@@ -95,13 +137,13 @@ def release_assignment(assignment: Assignment, dest: Path) -> list[Path]:
     target = dest / assignment.id
     if target.is_symlink() or (target.exists() and not (target / STAMP).is_file()):
         raise ReleaseError(f"{target} was not made by a release; move it away or choose another destination")
-    files = release_files(assignment)
+    files = _contents(assignment)
     dest.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{assignment.id}-", dir=dest) as scratch:
         new, old = Path(scratch, "new"), Path(scratch, "old")
-        for name, text in files.items():
+        for name, content in files.items():
             (new / name).parent.mkdir(parents=True, exist_ok=True)
-            (new / name).write_bytes(text.encode())
+            (new / name).write_bytes(content)
         try:
             if target.exists():
                 target.rename(old)
@@ -124,12 +166,29 @@ def stale(assignment: Assignment, dest: Path) -> list[str]:
         MarkerError: a master has a wrong marker.
     """
     target = dest / assignment.id
-    files = release_files(assignment)
+    files = _contents(assignment)
     present = {path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir()}
     extra = {name for name in present - set(files) if not _CACHES.intersection(Path(name).parts)}
-    differs = {name for name in present & set(files) if (target / name).read_bytes() != files[name].encode()}
+    differs = {name for name in present & set(files) if (target / name).read_bytes() != files[name]}
     found = {"missing": set(files) - present, "differs": differs, "extra": extra}
     return [f"{what}: {name}" for what, names in found.items() for name in sorted(names)]
+
+
+def _contents(assignment: Assignment) -> dict[str, bytes]:
+    """Name and content of each file of the released folder."""
+    texts = {name: text.encode() for name, text in release_files(assignment).items()}
+    return _joined(texts, asset_files(assignment))
+
+
+def _texts(contents: dict[str, bytes]) -> dict[str, str]:
+    """Those files that are text, as text."""
+    texts = {}
+    for name, content in contents.items():
+        try:
+            texts[name] = content.decode()
+        except UnicodeDecodeError:
+            continue  # nobody reads a solution in it
+    return texts
 
 
 def _read(path: Path) -> str:
@@ -142,7 +201,7 @@ def _read(path: Path) -> str:
         raise ReleaseError(f"{path} is not UTF-8 text, and a release is made of text only") from error
 
 
-def _joined(files: dict[str, str], more: dict[str, str]) -> dict[str, str]:
+def _joined(files: dict[str, _Content], more: dict[str, _Content]) -> dict[str, _Content]:
     if doubled := sorted(files.keys() & more.keys()):
         raise ReleaseError(f"{', '.join(doubled)}: a release makes this file itself; name yours differently")
     return files | more

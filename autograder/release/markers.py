@@ -9,6 +9,9 @@ own and both at the indentation of the code between them:
 
 The words after `BEGIN SOLUTION` are a question of the manifest and a label that is unique in the file. What
 only resembles a marker is an error, because a marker that goes unseen would hand out the solution.
+
+A block inside a function becomes an error that names its question. A block at module level may hold nothing but
+classes and functions, of which no given line needs to know when the file is imported; it becomes a comment.
 """
 
 from __future__ import annotations
@@ -19,7 +22,6 @@ import re
 import tokenize
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
 # Deliberately wider than the two markers, so that misspelled ones are met with an error and not passed over.
 _RESEMBLES = re.compile(r"(?i:#[\W_]*(?:begin|start|end|stop)[\W_]*solu)|(?:BEGIN|END)[\W_]*SOLUTION")
@@ -56,6 +58,7 @@ class Block:
         line: line of the `BEGIN SOLUTION` marker, counted from 1.
         indent: white space before the marker.
         lines: the block's lines with both markers, without line ends.
+        definitions: whether the block stands at module level and only defines classes and functions.
     """
 
     question: str
@@ -63,6 +66,7 @@ class Block:
     line: int
     indent: str
     lines: tuple[str, ...]
+    definitions: bool
 
     @property
     def body(self) -> tuple[str, ...]:
@@ -71,12 +75,14 @@ class Block:
 
     @property
     def message(self) -> str:
-        """What the stub's NotImplementedError says."""
+        """Question and label: what the stub's NotImplementedError says."""
         return f"question {self.question}: {self.label}"
 
     @property
-    def stub(self) -> tuple[str, str]:
-        """The two lines that students get in its place."""
+    def stub(self) -> tuple[str, ...]:
+        """The lines that students get in its place: a comment; inside a function, an error below it."""
+        if self.definitions:
+            return (f"# TODO {self.question} {self.label}: room for classes and functions of your own.",)
         todo = f"# TODO {self.question} {self.label}: write your code here and remove the next line."
         return f"{self.indent}{todo}", f'{self.indent}raise NotImplementedError("{self.message}")'
 
@@ -164,17 +170,18 @@ def fill(stub: str, blocks: Iterable[Block]) -> str:
     """Put solution blocks back into a stub: with all blocks of a master, the result is that master.
 
     Raises:
-        ValueError: the two stub lines of a block do not stand exactly once in `stub`.
+        ValueError: the stub lines of a block do not stand exactly once in `stub`.
     """
     lines = stub.split("\n")
     places: dict[int, Block] = {}
     for block in blocks:
-        found = [i for i, pair in enumerate(pairwise(lines)) if pair == block.stub]
+        height = len(block.stub)
+        found = [i for i in range(len(lines) - height + 1) if tuple(lines[i : i + height]) == block.stub]
         if len(found) != 1:
             raise ValueError(f"the stub of {block.message!r} stands {len(found)} times, not once")
         places[found[0]] = block
     for place in sorted(places, reverse=True):
-        lines[place : place + 2] = places[place].lines
+        lines[place : place + len(places[place].stub)] = places[place].lines
     return "\n".join(lines)
 
 
@@ -239,7 +246,16 @@ def _block(lines: list[str], number: int, file: str, questions: Collection[str])
     if end[: end.index("#")] != indent:
         problem = f"END SOLUTION is not indented like its BEGIN SOLUTION in line {number}"
         raise MarkerError(file, number + len(lines) - 1, problem)
-    return Block(question, label, number, indent, tuple(lines))
+    return Block(question, label, number, indent, tuple(lines), not indent and _only_defines(lines))
+
+
+def _only_defines(lines: list[str]) -> bool:
+    """Whether these lines are nothing but definitions of classes and functions."""
+    try:
+        body = ast.parse("\n".join(lines)).body
+    except SyntaxError:  # a part of a statement
+        return False
+    return all(isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) for node in body)
 
 
 def _check_layout(block: Block, layout: _Layout, file: str) -> None:
@@ -259,11 +275,11 @@ def _check_layout(block: Block, layout: _Layout, file: str) -> None:
 def _check_stub(master: Master) -> None:
     """Refuse a master whose stub does not compile, fails at import, or cannot be filled again."""
     origins: list[int] = []  # for each line of the stub, the line of the master
-    rows: list[tuple[Block, int]] = []  # each block with the line of its `raise`
+    rows: list[tuple[Block, int]] = []  # each block with the last line of its stub, the `raise` if it has one
     line = 1
     for piece in master.pieces:
         if isinstance(piece, Block):
-            origins += [piece.line, piece.line]
+            origins += [piece.line] * len(piece.stub)
             rows.append((piece, len(origins)))
             line += len(piece.lines)
         else:
@@ -276,8 +292,12 @@ def _check_stub(master: Master) -> None:
         raise MarkerError(master.file, origins[(error.lineno or 1) - 1], problem) from error
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     for block, row in rows:
-        if not any(node.body[0].lineno <= row <= (node.end_lineno or 0) for node in functions):
-            problem = "the block is not inside a function, so that the stub would fail when it is imported"
+        inside = any(node.body[0].lineno <= row <= (node.end_lineno or 0) for node in functions)
+        if not inside and not block.definitions:
+            problem = (
+                "the block is not inside a function, and it is not a block at module level that only defines "
+                "classes and functions: the stub would fail when it is imported"
+            )
             raise MarkerError(master.file, block.line, problem)
         try:
             fill(master.stub, [block])

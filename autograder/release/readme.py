@@ -10,6 +10,7 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from autograder.assignment import Assignment, Question
+from autograder.release.markers import Block
 
 
 class _Words(NamedTuple):
@@ -30,6 +31,8 @@ class _Words(NamedTuple):
     parts: str
     total: str
     nothing: str
+    adapt: str
+    bonus: str
 
 
 _WORDS = {
@@ -49,6 +52,8 @@ _WORDS = {
         parts="{} parts",
         total="total",
         nothing="no points of its own",
+        adapt="adapt and hand in",
+        bonus="bonus",
     ),
     "fr": _Words(
         files=("Fichier", "Contenu", "Pour vous"),
@@ -66,17 +71,19 @@ _WORDS = {
         parts="{} parties",
         total="total",
         nothing="pas de points propres",
+        adapt="à adapter et à remettre",
+        bonus="bonus",
     ),
 }
 
 
-def render_readme(assignment: Assignment, files: Mapping[str, str], to_complete: frozenset[str]) -> str:
+def render_readme(assignment: Assignment, files: Mapping[str, str], blocks: Mapping[str, Sequence[Block]]) -> str:
     """Render the README.
 
     Args:
         assignment: the manifest; its language decides the language of the text.
-        files: name and text of every other file of the release.
-        to_complete: names of the submitted files that wait for code.
+        files: name and text of every other text file of the release but the assets.
+        blocks: the solution blocks of each submitted file; a file without one does not wait for code.
 
     Raises:
         SyntaxError: a `.py` file in `files` is not valid Python.
@@ -94,14 +101,20 @@ def render_readme(assignment: Assignment, files: Mapping[str, str], to_complete:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    parts = len(assignment.parts)
+    parts = sum(not part.bonus for part in assignment.parts)
+    bonus = sum(part.points for part in assignment.parts if part.bonus)
+    to_complete = frozenset(name for name, own in blocks.items() if own)
     return environment.get_template(f"readme_{assignment.language}.md.jinja").render(
         title=assignment.title,
         total=f"{assignment.points:g}",
         parts=words.part if parts == 1 else words.parts.format(parts),
+        bonus=f"{bonus:g}" if bonus else "",
         handout="handout.md" in files,
-        files=_file_table(assignment, words, files, summaries, to_complete),
+        files=_file_table(assignment, words, files, summaries, to_complete, scripts),
+        room=any(block.definitions for own in blocks.values() for block in own),
         submitted=_submitted_table(assignment, words),
+        checkpoints=[checkpoint.name for checkpoint in assignment.checkpoints],
+        sources=[file.name for file in assignment.files],
         questions=_question_table(assignment, words),
         scratch=assignment.scratch_dirs,
         kinds={question.kind for question in assignment.questions},
@@ -139,11 +152,13 @@ def _file_table(
     files: Mapping[str, str],
     summaries: Mapping[str, str],
     to_complete: frozenset[str],
+    scripts: Sequence[str],
 ) -> str:
-    roles = {file.name: words.unchanged for file in assignment.files}
+    roles = {file.name: words.adapt if file.prefilled else words.unchanged for file in assignment.files}
     roles |= dict.fromkeys(to_complete, words.complete)
     roles |= {file.name: words.given for file in assignment.support}
-    roles |= {file.name: words.script for file in assignment.extras}
+    roles |= {file.name: words.script if file.name in scripts else words.given for file in assignment.extras}
+    roles |= {asset.name: words.given for asset in assignment.assets}
     rows = [(f"`{name}`", summaries.get(name, ""), role) for name, role in roles.items()]
     if "handout.md" in files:
         rows.insert(0, ("`handout.md`", words.handout, ""))
@@ -167,8 +182,11 @@ def _submitted_table(assignment: Assignment, words: _Words) -> str:
 def _question_table(assignment: Assignment, words: _Words) -> str:
     rows = []
     for part in assignment.parts:
-        rows += [(q.id, q.title, f"{q.points:g}", _graded(q, words)) for q in part.questions]
+        mark = f" ({words.bonus})" if part.bonus else ""
+        rows += [(q.id, q.title + mark, f"{q.points:g}", _graded(q, words)) for q in part.questions]
     rows.append((words.total, "", f"{assignment.points:g}", ""))
+    if bonus := sum(part.points for part in assignment.parts if part.bonus):
+        rows.append((words.bonus, "", f"{bonus:g}", ""))
     return _table(words.questions, rows)
 
 

@@ -70,9 +70,7 @@ class Student:
 
     def copy_of(self, probe: Any) -> Remote:
         """The child's copy of a probe, to read what it recorded."""
-        name, args, kwargs = probe.probe_spec
-        root = {"probe": probe.probe_key, "class": name, "args": args, "kwargs": kwargs}
-        return Remote(self.session, wire.Ref(root))
+        return Remote(self.session, self.session.probe_reference(probe))
 
     def close(self) -> None:
         """End the child."""

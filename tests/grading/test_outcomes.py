@@ -132,3 +132,14 @@ def test_an_end_without_advice_has_no_hint(reason: str) -> None:
 def test_an_answer_that_cannot_be_read_is_said_to_be_one() -> None:
     text = told(BadAnswer("the value is larger than 256 MB"))
     assert text == "Got: the result cannot be read: the value is larger than 256 MB."
+
+
+def test_a_placeholder_that_is_still_there_is_recognised() -> None:
+    assert "a placeholder ... is still there" in told(
+        raised("TypeError", "'ellipsis' object is not callable", "forward")
+    )
+
+
+def test_a_class_that_is_missing_is_named() -> None:
+    error = SubmissionRaised("NotImplementedError", "models.py has no class LDDPM")
+    assert told(error) == "Got: models.py has no class LDDPM."

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from autograder.assignment import Assignment, Limits, Part, Question, SourceFile, Unit
+from autograder.assignment import Asset, Assignment, Checkpoint, Limits, Part, Question, SourceFile, Unit
 
 VAE = "def log_mean_exp(y):\n    return y.exp().mean(1).log()\n"
 DDPM = "class DenoiseDiffusion:\n    pass\n"
@@ -27,6 +27,24 @@ def small_assignment(**limits: int) -> Assignment:
         extras=(SourceFile(name="q1_train_vae.py"),),
         limits=Limits(**{"upload_mb": 4, "upload_entries": 40, "file_kb": 100, **limits}),
         parts=(Part(id="p", title="VAE", points=1, questions=(question,)),),
+    )
+
+
+def checkpoint_assignment(**limits: int) -> Assignment:
+    """The small assignment with three checkpoints of at most 1 MB, the last of them for a bonus, and a given asset."""
+    base = small_assignment(**limits)
+    models = [("DDPM", base.parts[0].id, False), ("VAE", base.parts[0].id, False), ("LDDPM", "b", True)]
+    parts = []
+    for model, part, bonus in models:
+        unit = Unit(name=f"models.{model}.forward", points=1, file="q1_vae.py")
+        question = Question(id=f"q{model}", title=model, points=1, kind="auto", units=(unit,))
+        parts.append(Part(id=part, title=model, points=1, bonus=bonus, questions=(question,)))
+    return base.model_copy(
+        update={
+            "checkpoints": tuple(Checkpoint(name=f"checkpoints/{model}.pt", size_mb=1) for model, _, _ in models),
+            "assets": (Asset(name="classifier.safetensors", master="classifier.safetensors"),),
+            "parts": tuple(parts),
+        }
     )
 
 

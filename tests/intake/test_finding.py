@@ -2,9 +2,9 @@ import pytest
 
 from autograder.assignment import Assignment, SourceFile
 from autograder.intake.finding import Match, find_files, left_out, match, wanted_by
-from autograder.intake.upload import Upload
+from autograder.intake.upload import Upload, checkpoint_limit, source_limit
 
-from .builders import small_assignment
+from .builders import checkpoint_assignment, small_assignment
 
 
 def find(files: dict[str, bytes], assignment: Assignment | None = None):
@@ -44,7 +44,7 @@ def find(files: dict[str, bytes], assignment: Assignment | None = None):
 )
 def test_names_that_are_meant_as_the_file(path, expected):
     assert match(path, "q1_vae.py") is expected
-    assert wanted_by(small_assignment())(path) is (expected is not None)
+    assert wanted_by(small_assignment())(path) == (None if expected is None else source_limit(100))
 
 
 def test_file_in_a_folder_of_the_manifest_must_lie_in_that_folder():
@@ -126,3 +126,79 @@ def test_summary_of_many_files_is_short():
     [note] = left_out([f"{number}{'x' * 300}.txt" for number in range(1000)], small_assignment())
     assert "and 995 more" in note
     assert len(note) < 600
+
+
+NAMES = ["checkpoints/DDPM.pt", "checkpoints/VAE.pt", "checkpoints/LDDPM.pt"]
+
+
+@pytest.mark.parametrize("path", ["checkpoints/DDPM.pt", "hw/checkpoints/DDPM.pt", "a/b/checkpoints/DDPM.pt"])
+def test_checkpoint_in_its_folder_needs_no_note(path):
+    findings = find({path: b"1"}, checkpoint_assignment())
+    assert findings.chosen == {NAMES[0]: path}
+    assert not findings.notes
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("DDPM.pt", "hw/DDPM.pt", "weights/DDPM.pt", "ddpm.pt", "DDPM (1).pt"),
+        *("Checkpoints/ddpm.pt", "CHECKPOINTS/DDPM.PT", "checkpoints/DDPM (1).pt", "checkpoints/Copy of DDPM.pt"),
+        "checkpoints/DDPM.pt.txt",
+    ],
+)
+def test_checkpoint_of_another_name_or_place_is_taken_with_a_note(path):
+    findings = find({path: b"1"}, checkpoint_assignment())
+    assert findings.chosen == {NAMES[0]: path}
+    assert findings.notes == [f"{NAMES[0]}: taken from {path}; please name the file {NAMES[0]} next time."]
+
+
+@pytest.mark.parametrize(
+    "path", ["checkpoints/DDPM.training.pt", "checkpoints/DDPM.pth", "checkpoints/best.pt", "my_DDPM.pt", "DDPM.pt/0"]
+)
+def test_other_weights_are_nobodys_checkpoint(path):
+    assignment = checkpoint_assignment()
+    assert wanted_by(assignment)(path) is None
+    assert left_out([path], assignment) == [f"{path}: left out; the assignment does not ask for it."]
+
+
+def test_checkpoint_of_one_model_is_not_taken_for_another():
+    findings = find({f"hw/{name.lower()}": name.encode() for name in NAMES}, checkpoint_assignment())
+    assert findings.chosen == {name: f"hw/{name.lower()}" for name in NAMES}
+
+
+def test_right_folder_then_best_name_wins():
+    files = {
+        "DDPM.pt": b"1",
+        "checkpoints/DDPM (1).pt": b"2",
+        "old/DDPM.pt": b"3",
+        "VAE (1).pt": b"4",
+        "x/VAE.pt": b"5",
+    }
+    findings = find(files, checkpoint_assignment())
+    assert findings.chosen == {NAMES[0]: "checkpoints/DDPM (1).pt", NAMES[1]: "x/VAE.pt"}
+    assert "and not from DDPM.pt and old/DDPM.pt; please name" in findings.notes[0]
+
+
+def test_two_checkpoints_that_differ_and_are_equally_good_are_refused_by_name():
+    findings = find({"a/DDPM.pt": b"1", "b/DDPM.pt": b"2"}, checkpoint_assignment())
+    assert not findings.chosen
+    assert "a/DDPM.pt and b/DDPM.pt differ" in findings.ambiguous[NAMES[0]]
+
+
+def test_each_kind_of_file_has_its_own_limit():
+    wanted = wanted_by(checkpoint_assignment())
+    assert wanted("hw/q1_vae.py") == source_limit(100)
+    assert wanted("hw/vae.pt") == checkpoint_limit(1)
+    assert source_limit(100).problem(100 * 1024) == checkpoint_limit(1).problem(1 << 20) == ""
+    assert "larger than 100 kB" in source_limit(100).problem(100 * 1024 + 1)
+    assert "larger than 1 MB" in checkpoint_limit(1).problem((1 << 20) + 1)
+
+
+def test_source_outside_its_folder_is_not_taken_as_a_checkpoint_is():
+    base = checkpoint_assignment()
+    assignment = base.model_copy(update={"files": (SourceFile(name="models/unet.py"),)})
+    assert wanted_by(assignment)("unet.py") is None
+
+
+def test_given_assets_need_no_note():
+    assert left_out(["hw/classifier.safetensors"], checkpoint_assignment()) == []

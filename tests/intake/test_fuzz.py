@@ -16,9 +16,9 @@ from autograder.intake.archive import read_zip
 from autograder.intake.finding import wanted_by
 from autograder.intake.upload import Upload, UploadRefused
 
-from .builders import DDPM, VAE, small_assignment
+from .builders import DDPM, VAE, checkpoint_assignment
 
-ASSIGNMENT = small_assignment(upload_mb=1, upload_entries=20, file_kb=50)
+ASSIGNMENT = checkpoint_assignment(upload_mb=1, upload_entries=20, file_kb=50)
 BOUNDED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # A submission with sources starts a parser for each of them, which takes some 30 ms.
 END_TO_END = settings(BOUNDED, max_examples=25)
@@ -38,7 +38,10 @@ def check_archive(content: bytes) -> None:
     taken = [*upload.files, *upload.others]
     assert len(taken) == len(set(taken))
     assert not set(taken) & {path for path, _ in upload.rejected}
-    assert all(len(source) <= ASSIGNMENT.limits.file_kb * 1024 for source in upload.files.values())
+    for path_in_zip, content_of in upload.files.items():
+        limit = wanted_by(ASSIGNMENT)(path_in_zip)
+        assert limit is not None
+        assert len(content_of) <= limit.size
     for path_in_zip in taken:
         assert not path_in_zip.startswith("/")
         assert "\\" not in path_in_zip
@@ -55,6 +58,10 @@ def check(*uploads: tuple[str, bytes]) -> None:
     assert bool(submission.refusal) != bool(submission.sources)
     assert submission.missing == [name for name in asked if name not in submission.sources]
     assert set(submission.sources) <= set(asked)
+    weights = [file.name for file in ASSIGNMENT.checkpoints]
+    assert submission.missing_checkpoints == [name for name in weights if name not in submission.checkpoints]
+    assert set(submission.checkpoints) <= set(weights)
+    assert not (submission.refusal and submission.checkpoints)
     assert len(submission.digest) == 64
     for text in submission.sources.values():
         assert "\x00" not in text
@@ -71,6 +78,7 @@ def sound_zip(method: int) -> bytes:
     with zipfile.ZipFile(buffer, "w", method) as archive:
         archive.writestr("hw/q1_vae.py", VAE)
         archive.writestr("hw/q2_ddpm.py", DDPM)
+        archive.writestr("hw/checkpoints/DDPM.pt", bytes(range(256)))
         archive.writestr("hw/notes.txt", "notes" * 50)
     return buffer.getvalue()
 

@@ -8,10 +8,25 @@ import pytest
 
 from autograder.assignment import Assignment, SourceFile
 from autograder.intake import Submission, read_submission
+from autograder.intake.submission import digest_of
 
-from .builders import DDPM, FLAGS, LINK, METHOD, VAE, overlapping_zip, patch_entry, write_special, write_zip
+from .builders import (
+    DDPM,
+    FLAGS,
+    LINK,
+    METHOD,
+    SIZE,
+    VAE,
+    checkpoint_assignment,
+    overlapping_zip,
+    patch_entry,
+    write_special,
+    write_zip,
+)
 
 BOTH = {"q1_vae.py": VAE, "q2_ddpm.py": DDPM}
+NAMES = ["checkpoints/DDPM.pt", "checkpoints/VAE.pt", "checkpoints/LDDPM.pt"]
+WEIGHTS = {name: bytes(range(256)) * 5 + name.encode() for name in NAMES}
 
 
 def notes(submission: Submission) -> str:
@@ -229,3 +244,129 @@ def test_import_is_light():
 def test_relative_folder_has_its_real_name(folder, assignment: Assignment, monkeypatch):
     monkeypatch.chdir(folder)
     assert read_submission([Path(".")], assignment).name == "hw"
+
+
+def test_checkpoints_come_as_they_were_uploaded_however_they_were_packed(zip_path, folder):
+    (folder / "checkpoints").mkdir()
+    for name, content in WEIGHTS.items():
+        (folder / name).write_bytes(content)
+    write_zip(zip_path, {f"some folder/{name}": content for name, content in {**BOTH, **WEIGHTS}.items()})
+    single = [folder / name for name in {**BOTH, **WEIGHTS}]
+    submissions = [read_submission(paths, checkpoint_assignment()) for paths in ([zip_path], [folder], single)]
+    assert [submission.sources for submission in submissions] == [BOTH] * 3
+    assert [submission.checkpoints for submission in submissions] == [WEIGHTS] * 3
+    assert len({submission.digest for submission in submissions}) == 1
+    assert not any(submission.missing or submission.missing_checkpoints for submission in submissions)
+    assert not submissions[0].notes
+    assert not submissions[1].notes
+    assert len(submissions[2].notes) == 3  # they were not in their folder
+
+
+def test_digest_covers_names_and_bytes_of_the_checkpoints(zip_path):
+    def digest(weights: dict[str, bytes]) -> str:
+        return read_submission([write_zip(zip_path, {**BOTH, **weights})], checkpoint_assignment()).digest
+
+    first, second, third = NAMES
+    digests = [
+        digest({}),
+        digest(WEIGHTS),
+        digest({**WEIGHTS, first: WEIGHTS[first][:-1] + b"?"}),
+        digest({first: b"1"}),
+        digest({second: b"1"}),
+        digest({first: b"1", third: b""}),
+        digest({first: b"2"}),
+    ]
+    assert len(set(digests)) == len(digests)
+    assert digests[0] == digest_of(BOTH) == digest_of(BOTH, {})
+    parts = [part.encode() for item in sorted(BOTH.items()) for part in item] + [first.encode(), b"1"]
+    assert digests[3] == hashlib.sha256(b"".join(b"%d:%s" % (len(part), part) for part in parts)).hexdigest()
+
+
+def test_absent_checkpoints_are_not_missing_files_but_their_cost_is_named(zip_path):
+    submission = read_submission([write_zip(zip_path, BOTH)], checkpoint_assignment())
+    assert submission.sources == BOTH
+    assert submission.missing == []
+    assert submission.missing_checkpoints == NAMES
+    assert submission.notes == [
+        "checkpoints/DDPM.pt, checkpoints/VAE.pt and checkpoints/LDDPM.pt: not in the upload, so the samples of these "
+        "models cannot be scored (checkpoints/LDDPM.pt would be for the bonus alone)."
+    ]
+
+
+def test_one_absent_checkpoint_is_said_in_the_singular_and_one_of_a_bonus_calmly(zip_path):
+    def said(name: str) -> list[str]:
+        weights = {other: content for other, content in WEIGHTS.items() if other != name}
+        submission = read_submission([write_zip(zip_path, {**BOTH, **weights})], checkpoint_assignment())
+        assert submission.missing_checkpoints == [name]
+        return submission.notes
+
+    assert said(NAMES[1]) == [f"{NAMES[1]}: not in the upload, so the samples of this model cannot be scored."]
+    assert said(NAMES[2]) == [f"{NAMES[2]}: not in the upload; only the bonus needs it."]
+
+
+def test_too_large_checkpoint_is_refused_alone(zip_path, folder):
+    large = {**WEIGHTS, NAMES[1]: bytes(range(256)) * 4096 + b"x"}
+    (folder / "checkpoints").mkdir()
+    for name, content in large.items():
+        (folder / name).write_bytes(content)
+    for path in (write_zip(zip_path, {**BOTH, **large}), folder):
+        submission = read_submission([path], checkpoint_assignment())
+        assert submission.sources == BOTH
+        assert sorted(submission.checkpoints) == [NAMES[0], NAMES[2]]
+        assert submission.missing_checkpoints == [NAMES[1]]
+        [note] = submission.notes
+        assert note.startswith(f"{NAMES[1]}: not taken, because it is larger than 1 MB; ")
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_checkpoint_that_unpacks_to_more_than_it_says_is_refused_alone(zip_path, compress):
+    name = NAMES[0]
+    write_zip(zip_path, {**BOTH, name: bytes(900_000)} if compress else {**BOTH, **WEIGHTS}, 8 if compress else 0)
+    if not compress:
+        patch_entry(zip_path, name, {SIZE: ("<I", 10)})
+    submission = read_submission([zip_path], checkpoint_assignment())
+    assert submission.sources == BOTH
+    assert name in submission.missing_checkpoints
+    assert any(note.startswith(f"{name}: not taken, because it") for note in submission.notes)
+
+
+def test_checkpoints_count_against_the_size_of_the_upload(zip_path):
+    write_zip(zip_path, {**BOTH, **{name: bytes(range(256)) * 3000 for name in NAMES}})
+    submission = read_submission([zip_path], checkpoint_assignment(upload_mb=2))
+    assert "larger than 2 MB" in submission.refusal
+    assert submission.checkpoints == {}
+    assert submission.missing_checkpoints == NAMES
+
+
+def test_link_in_the_place_of_a_checkpoint_is_not_followed(folder):
+    (folder / "secret.pt").write_bytes(b"1")
+    (folder / "checkpoints").mkdir()
+    (folder / NAMES[0]).symlink_to(folder / "secret.pt")
+    submission = read_submission([folder], checkpoint_assignment())
+    assert NAMES[0] in submission.missing_checkpoints
+    assert "link" in notes(submission)
+
+
+def test_checkpoints_alone_are_no_submission(zip_path):
+    submission = read_submission([write_zip(zip_path, WEIGHTS)], checkpoint_assignment())
+    assert "q1_vae.py and q2_ddpm.py: not in the upload" in submission.refusal
+    assert submission.checkpoints == {}
+    assert submission.missing_checkpoints == NAMES
+    assert submission.digest == digest_of({})
+
+
+def test_training_state_beside_the_checkpoints_is_left_out(zip_path):
+    extra = {"checkpoints/DDPM.training.pt": b"x", "checkpoints/VAE_best.pth": b"x", "classifier.safetensors": b"x"}
+    submission = read_submission([write_zip(zip_path, {**BOTH, **WEIGHTS, **extra})], checkpoint_assignment())
+    assert submission.checkpoints == WEIGHTS
+    assert submission.notes == [
+        "checkpoints/DDPM.training.pt and checkpoints/VAE_best.pth: left out; the assignment does not ask for it."
+    ]
+
+
+def test_assignment_without_checkpoints_takes_none(zip_path, assignment):
+    submission = read_submission([write_zip(zip_path, {**BOTH, **WEIGHTS})], assignment)
+    assert submission.checkpoints == {}
+    assert submission.missing_checkpoints == []
+    assert submission.digest == digest_of(BOTH)
+    assert "left out; the assignment does not ask for it" in notes(submission)

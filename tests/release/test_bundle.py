@@ -109,6 +109,53 @@ def test_files_that_are_no_longer_made_go_away(demo, solutions, tmp_path):
     assert sorted(tree(target)) == sorted(set(NAMES) - {"plot.py"})
 
 
+ASSET = b"\x00\xff not text \r\n"
+
+
+@pytest.fixture
+def with_asset(solutions):
+    """The small assignment with an asset that comes from another folder."""
+    (solutions / "shared" / "weights.bin").write_bytes(ASSET)
+    asset = 'assets = [{name = "data/weights.bin", master = "../shared/weights.bin"}]\n'
+    replace(solutions / "demo" / "assignment.toml", "scratch_dirs", f"{asset}scratch_dirs")
+    return load_assignment("demo", solutions)
+
+
+def test_assets_are_copied_byte_for_byte(with_asset, tmp_path):
+    paths = release_assignment(with_asset, tmp_path)
+    target = tmp_path / "demo"
+    assert paths == sorted(target / name for name in [*NAMES, "data/weights.bin"])
+    assert (target / "data" / "weights.bin").read_bytes() == ASSET
+    assert stale(with_asset, tmp_path) == []
+    (target / "data" / "weights.bin").write_bytes(ASSET.replace(b"\r", b""))
+    assert stale(with_asset, tmp_path) == ["differs: data/weights.bin"]
+    (target / "data" / "weights.bin").unlink()
+    assert stale(with_asset, tmp_path) == ["missing: data/weights.bin"]
+
+
+def test_a_missing_asset_is_named_and_nothing_is_released(with_asset, solutions, tmp_path):
+    (solutions / "shared" / "weights.bin").unlink()
+    for refuse in (release_assignment, stale):
+        with pytest.raises(ReleaseError, match=r"weights\.bin is missing; students need it as data/weights\.bin"):
+            refuse(with_asset, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("# BEGIN SOLUTION 1.1 x\n", r"^notes\.txt:2: a solution marker in a given file"),
+        ("squared_radius = radius * radius\n", r"^notes\.txt:2: shows a line of the solution of question 1\.1"),
+    ],
+)
+def test_an_asset_that_is_text_is_guarded_like_all_text(solutions, text, words):
+    (solutions / "demo" / "notes.txt").write_text(f"notes\n{text}")
+    asset = 'assets = [{name = "notes.txt", master = "notes.txt"}]\n'
+    replace(solutions / "demo" / "assignment.toml", "scratch_dirs", f"{asset}scratch_dirs")
+    with pytest.raises(ReleaseError, match=words):
+        release_assignment(load_assignment("demo", solutions), solutions / "out")
+
+
 @pytest.mark.parametrize("content", [{}, {"q1_disc.py": "my own work"}])
 def test_a_folder_that_release_did_not_make_is_left_alone(demo, tmp_path, content):
     target = tmp_path / "demo"
@@ -200,6 +247,25 @@ def test_a_graded_file_without_a_block_for_its_question_is_refused(demo, solutio
     replace(solutions / "demo" / "q1_disc.py", "    # END SOLUTION\n", "")
     with pytest.raises(ReleaseError, match=r"q1_disc\.py: no block for question 1\.1, .* unit q1_disc\.area"):
         release_files(demo)
+
+
+def _prefill(solutions):
+    replace(solutions / "demo" / "assignment.toml", '{name = "q1_disc.py"}', '{name = "q1_disc.py", prefilled = true}')
+    return load_assignment("demo", solutions)
+
+
+def test_a_prefilled_file_is_given_as_it_stands_although_it_is_graded(solutions):
+    replace(solutions / "demo" / "q1_disc.py", "    # BEGIN SOLUTION 1.1 area\n", "")
+    replace(solutions / "demo" / "q1_disc.py", "    # END SOLUTION\n", "")
+    files = release_files(_prefill(solutions))
+    assert files["q1_disc.py"] == (solutions / "demo" / "q1_disc.py").read_text()
+    row = next(line for line in files["README.md"].splitlines() if line.startswith("| `q1_disc.py`"))
+    assert row.endswith("| adapt and hand in    |")
+
+
+def test_a_prefilled_file_with_a_solution_is_refused(solutions):
+    with pytest.raises(ReleaseError, match=r"q1_disc\.py:8: a solution marker in a file that the manifest calls pre"):
+        release_files(_prefill(solutions))
 
 
 def test_a_marker_may_only_name_questions_of_the_manifest(demo, solutions):

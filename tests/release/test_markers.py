@@ -256,13 +256,94 @@ def test_words_near_a_marker_are_no_marker():
     assert find_marker(text) is None
 
 
-@pytest.mark.parametrize("header", ["", "class C:\n    y = 1\n", "if True:\n    y = 1\n"])
-def test_a_block_outside_a_function_is_refused(header):
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        ("", "z = 2"),
+        ("class C:\n    y = 1\n", "z = 2"),
+        ("class C:\n    y = 1\n", "def z(self): return 2"),
+        ("if True:\n    y = 1\n", "def z(): return 2"),
+        ("", "def z(): return 2\nz()"),
+        ("", "'a text'\ndef z(): return 2"),
+        ("", "import math\ndef z(): return math.pi"),
+        ("", "if True:\n    def z(): return 2"),
+    ],
+)
+def test_a_block_outside_a_function_is_refused(header, body):
     indent = "    " if header else ""
-    block = f"{indent}# BEGIN SOLUTION 1.1 z\n{indent}z = 2\n{indent}# END SOLUTION\n"
+    block = textwrap.indent(f"# BEGIN SOLUTION 1.1 z\n{body}\n# END SOLUTION\n", indent)
     line = header.count("\n") + 1
-    with pytest.raises(MarkerError, match=rf"^m\.py:{line}: the block is not inside a function"):
+    with pytest.raises(MarkerError, match=rf"^m\.py:{line}: the block is not inside a function, and it is not a block"):
         parse_master(header + block, "m.py", QUESTIONS)
+
+
+HELPERS = """\
+import functools
+
+
+# BEGIN SOLUTION 1.1 helpers
+@functools.cache
+def square(x):
+    # a comment
+    return x * x
+
+
+class Disc:
+    radius = 1
+
+
+async def wait():
+    pass
+
+
+# END SOLUTION
+
+
+def area(radius):
+    # BEGIN SOLUTION 1.1 area
+    return 3.14 * square(radius)
+    # END SOLUTION
+"""
+
+
+def test_a_block_of_definitions_at_module_level_becomes_one_comment():
+    master = parse_master(HELPERS, "m.py", QUESTIONS)
+    assert [block.definitions for block in master.blocks] == [True, False]
+    assert master.stub == source(
+        """
+        import functools
+
+
+        # TODO 1.1 helpers: room for classes and functions of your own.
+
+
+        def area(radius):
+            # TODO 1.1 area: write your code here and remove the next line.
+            raise NotImplementedError("question 1.1: area")
+        """
+    )
+    assert fill(master.stub, master.blocks) == HELPERS
+    assert fill(master.stub, reversed(master.blocks)) == HELPERS
+    alone = fill(master.stub, master.blocks[:1])
+    assert "class Disc" in alone
+    assert 'raise NotImplementedError("question 1.1: area")' in alone
+
+
+def test_definitions_inside_a_function_still_become_an_error():
+    text = in_function("# BEGIN SOLUTION 1.1 f\ndef g():\n    return x\n# END SOLUTION\nreturn g()\n")
+    master = parse_master(text, "m.py", QUESTIONS)
+    assert master.blocks[0].stub[1].strip() == 'raise NotImplementedError("question 1.1: f")'
+
+
+def test_labels_of_definitions_are_unique_too():
+    with pytest.raises(MarkerError, match=r"^m\.py:23: the label 'helpers' stands in line 4 too"):
+        parse_master(HELPERS.replace("1.1 area", "1.1 helpers"), "m.py", QUESTIONS)
+
+
+def test_given_text_must_not_repeat_the_comment_of_definitions():
+    text = HELPERS + "# TODO 1.1 helpers: room for classes and functions of your own.\n"
+    with pytest.raises(MarkerError, match=r"^m\.py:4: the stub of 'question 1\.1: helpers' stands 2 times"):
+        parse_master(text, "m.py", QUESTIONS)
 
 
 def test_a_null_character_is_refused():
@@ -328,6 +409,8 @@ _body = st.lists(
 def masters(draw):
     lines = []
     for number in range(draw(st.integers(1, 3))):
+        if draw(st.booleans()):
+            lines += ["# BEGIN SOLUTION 1.2 LABEL", f"class Helper{number}:", "    y = 1", "# END SOLUTION"]
         lines += [f"def function_{number}(x):", *_indented(draw(_body)), *[""] * draw(st.integers(0, 3))]
     begins = 0
     for index, line in enumerate(lines):
@@ -346,5 +429,7 @@ def test_round_trip_of_any_master(generated):
     assert find_marker(master.stub) is None
     tree = ast.parse(master.stub)
     raised = [ast.unparse(node.exc) for node in ast.walk(tree) if isinstance(node, ast.Raise) and node.exc]
-    assert sorted(raised) == sorted(f"NotImplementedError('{block.message}')" for block in master.blocks)
+    gaps = [block for block in master.blocks if not block.definitions]
+    assert sorted(raised) == sorted(f"NotImplementedError('{block.message}')" for block in gaps)
+    assert sum("room for" in line for line in master.stub.split("\n")) == len(master.blocks) - len(gaps)
     assert parse_master(master.stub, "m.py", QUESTIONS).stub == master.stub

@@ -111,6 +111,57 @@ def test_an_auto_graded_assignment_asks_for_no_report(solutions):
     assert "report" not in readme
 
 
+CHECKPOINTS = 'checkpoints = [{name = "weights/walk.pt"}, {name = "weights/disc.pt"}]\n'
+
+
+def with_weights_and_bonus(solutions, language: str = "en") -> str:
+    path = solutions / "demo" / "assignment.toml"
+    text = path.read_text().replace("scratch_dirs", f"{CHECKPOINTS}scratch_dirs")
+    text = text.replace("points = 10\n\n[[parts.q", "points = 10\nbonus = true\n\n[[parts.q")
+    path.write_text(f'language = "{language}"\n{text}')
+    return release_files(load_assignment("demo", solutions))["README.md"]
+
+
+def test_it_says_which_weights_to_hand_in_and_how_to_zip_them(solutions):
+    text = section(with_weights_and_bonus(solutions), "What to hand in")
+    assert "\n\n- `weights/walk.pt`\n- `weights/disc.pt`\n\n" in text
+    assert "\n    zip submission.zip q1_disc.py q2_walk.py\n" in text
+    assert "\n    zip submission.zip weights/walk.pt weights/disc.pt\n" in text
+
+
+def test_bonus_is_marked_and_counted_apart(solutions):
+    readme = with_weights_and_bonus(solutions)
+    assert "\n8 points in 1 part, and 10 bonus points on top. The questions" in readme
+    assert cells(section(readme, "Questions and points"))[2:] == [
+        ["2.1", "A random walk (bonus)", "10", "training, 4 auto-graded"],
+        ["total", "", "8", ""],
+        ["bonus", "", "10", ""],
+    ]
+
+
+def test_without_weights_and_bonus_neither_is_spoken_of(readme):
+    for word in ("zip", "bonus", "weights", "room"):
+        assert word not in readme
+
+
+def test_room_for_helpers_is_explained_where_there_is_some(solutions):
+    path = solutions / "demo" / "q1_disc.py"
+    path.write_text(path.read_text() + "\n\n# BEGIN SOLUTION 1.1 helpers\ndef f():\n    pass\n\n\n# END SOLUTION\n")
+    text = section(release_files(load_assignment("demo", solutions))["README.md"], "What is in this folder")
+    assert text.endswith("asks for nothing: put helpers there if you want some.")
+
+
+def test_an_asset_is_listed_as_given_and_a_module_that_does_nothing_alone_too(solutions):
+    (solutions / "demo" / "weights.bin").write_bytes(b"\xff")
+    (solutions / "demo" / "plot.py").write_text('"""Draws."""\n')
+    path = solutions / "demo" / "assignment.toml"
+    asset = 'assets = [{name = "weights.bin", master = "weights.bin"}]\n'
+    path.write_text(path.read_text().replace("scratch_dirs", f"{asset}scratch_dirs"))
+    files = cells(section(release_files(load_assignment("demo", solutions))["README.md"], "What is in this folder"))
+    assert ["`weights.bin`", "", "given"] in files
+    assert ["`plot.py`", "Draws", "given"] in files
+
+
 def test_a_french_assignment_has_a_french_readme(solutions):
     path = solutions / "demo" / "assignment.toml"
     path.write_text('language = "fr"\n' + path.read_text())
@@ -123,11 +174,16 @@ def test_a_french_assignment_has_a_french_readme(solutions):
         assert english not in readme
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
-def test_it_is_tidy_plain_text(solutions, language):
+def plain(solutions, language: str) -> str:
     path = solutions / "demo" / "assignment.toml"
     path.write_text(f'language = "{language}"\n' + path.read_text())
-    readme = release_files(load_assignment("demo", solutions))["README.md"]
+    return release_files(load_assignment("demo", solutions))["README.md"]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("make", [plain, with_weights_and_bonus])
+def test_it_is_tidy_plain_text(solutions, make, language):
+    readme = make(solutions, language)
     assert readme.endswith("\n")
     assert not readme.endswith("\n\n")
     assert "\n\n\n" not in readme

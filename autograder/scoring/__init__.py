@@ -1,0 +1,1 @@
+"""Scores of generated samples: the frozen classifier, how samples are drawn and judged, what an instructor is told."""
