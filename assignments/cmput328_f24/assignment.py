@@ -32,5 +32,5 @@ def prepare_lddpm() -> LDDPM:
     vae = prepare_vae()
     vae.load_state_dict(torch.load("checkpoints/VAE.pt", map_location="cpu", weights_only=True))  # keep this line
     var_scheduler = VarianceScheduler(beta_start=1e-4, beta_end=0.02, num_steps=1000, interpolation="quadratic")
-    network = UNet(in_channels=vae.latent_dim, down_channels=(80, 80), up_channels=(80, 80), num_classes=10, patch=1)
+    network = UNet(in_channels=vae.latent_dim, down_channels=(64, 64), up_channels=(64, 64), num_classes=10, patch=1)
     return LDDPM(network=network, vae=vae, var_scheduler=var_scheduler)
