@@ -229,7 +229,7 @@ class GradingPlugin:
     @pytest.fixture
     def student(self, request: pytest.FixtureRequest, draw: Draw) -> Iterator[Student]:
         """The submission, in a fresh child."""
-        self._student = student = Student(lambda: self.job.start_session(draw.seed % 2**31))
+        self._student = student = Student(lambda: self.job.start_session(draw.child_seed))
         yield student
         student.close()
 

@@ -37,8 +37,10 @@ class Draw:
 
     def __init__(self, seed: int, name: str) -> None:
         """Inputs for the check `name` in the run with `seed`; each check has a stream of its own."""
-        mixed = hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8]
-        self.seed = int.from_bytes(mixed, "big") >> 1
+        mixed = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+        self.seed = int.from_bytes(mixed[:8], "big") >> 1
+        # of the submission's own generators: from other bytes, or its noise would be the inputs drawn here
+        self.child_seed = int.from_bytes(mixed[8:12], "big") >> 1
         self._generator = torch.Generator().manual_seed(self.seed)
 
     def normal(self, *shape: int, mean: float = 0.0, std: float = 1.0) -> torch.Tensor:

@@ -7,9 +7,12 @@ child's copy records is read back as values.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
+
+_keys = itertools.count()
 
 
 class Probe:
@@ -25,7 +28,7 @@ class Probe:
         """Keep the constructor's arguments."""
         probe = super().__new__(cls)
         # not by attribute syntax: torch.nn.Module and dict-like probes have their own ideas of it
-        object.__setattr__(probe, "probe_key", id(probe))
+        object.__setattr__(probe, "probe_key", next(_keys))
         object.__setattr__(probe, "probe_spec", (cls.__name__, list(args), dict(kwargs)))
         return probe
 

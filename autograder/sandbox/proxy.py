@@ -10,7 +10,7 @@ import torch
 from autograder.sandbox import wire
 from autograder.sandbox.child import gradient_inputs, gradients
 from autograder.sandbox.errors import BadAnswer
-from autograder.sandbox.session import Session
+from autograder.sandbox.session import Session, reference_to
 
 
 class Remote:
@@ -70,7 +70,9 @@ class Student:
 
     def copy_of(self, probe: Any) -> Remote:
         """The child's copy of a probe, to read what it recorded."""
-        return Remote(self.session, self.session.probe_reference(probe))
+        reference = reference_to(probe)
+        assert reference is not None
+        return Remote(self.session, reference)
 
     def close(self) -> None:
         """End the child."""

@@ -86,7 +86,6 @@ class Session:
         self._zygote = zygote
         self._seed = seed
         self._imported: set[str] = set()
-        self._probes: list[Any] = []
         self._ended: ChildEnded | None = None
         self._channel, theirs = socket.socketpair()
         self._pipe, write_end = os.pipe()
@@ -168,7 +167,7 @@ class Session:
         """
         if self._ended:
             raise self._ended
-        frame = wire.encode(request, self._reference_to)
+        frame = wire.encode(request, reference_to)
         self._write(frame, self.limits.call_seconds)
         answer = self._read_frame(self.limits.call_seconds if seconds is None else seconds)
         if not isinstance(answer, dict):
@@ -179,19 +178,6 @@ class Session:
         if "value" not in answer:
             raise self._end(BadAnswer("the answer is not one that the child gives"))
         return answer
-
-    def _reference_to(self, item: Any) -> wire.Ref | None:
-        """What stands for an object of the grader on its way to the child."""
-        if hasattr(item, "__genlab_ref__"):
-            reference: wire.Ref = item.__genlab_ref__()
-            return reference
-        return self.probe_reference(item) if hasattr(item, "probe_spec") else None
-
-    def probe_reference(self, probe: Any) -> wire.Ref:
-        """The child's copy of a probe. The child knows it by its id, so that it is kept as long as the session."""
-        self._probes.append(probe)
-        name, args, kwargs = probe.probe_spec
-        return wire.Ref({"probe": probe.probe_key, "class": name, "args": args, "kwargs": kwargs})
 
     def _raised(self, error: dict[str, Any]) -> Exception:
         kind, text = str(error.get("type"))[:100], str(error.get("message"))
@@ -314,6 +300,18 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def reference_to(item: Any) -> wire.Ref | None:
+    """What stands for an object of the grader, a remote object or a probe, on its way to the child; else None."""
+    if hasattr(item, "__genlab_ref__"):
+        reference: wire.Ref = item.__genlab_ref__()
+        return reference
+    spec = getattr(item, "probe_spec", None)
+    if spec is None:
+        return None
+    name, args, kwargs = spec
+    return wire.Ref({"probe": item.probe_key, "class": name, "args": args, "kwargs": kwargs})
 
 
 def _is_zombie(pid: int) -> bool:

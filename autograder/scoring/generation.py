@@ -83,7 +83,7 @@ def judge_samples(workplace: Workplace, draw: Draw, remark: Callable[[str], None
     for note in checkpoint.notes:
         remark(note)
     with workplace.start(
-        draw.seed % 2**31,
+        draw.child_seed,
         probes=inspect.getsource(sampler),
         files=_clean_files(workplace, draw),
         seconds=settings.budget_seconds,
@@ -119,7 +119,7 @@ def _read(workplace: Workplace, draw: Draw, file: str) -> Checkpoint:
 
         def start(probes: str, files: Mapping[str, bytes]) -> Session:
             return workplace.start(
-                draw.seed % 2**31, probes=probes, files=files, seconds=_READ_SECONDS, sources=False, threads=1
+                draw.child_seed, probes=probes, files=files, seconds=_READ_SECONDS, sources=False, threads=1
             )
 
         try:

@@ -129,3 +129,13 @@ def test_distinct_integers_are_distinct_shuffled_and_in_range() -> None:
     assert sorted(everyone.tolist()) == list(range(3, 43))
     assert everyone.tolist() != sorted(everyone.tolist())
     assert len(set(draw.distinct(0, 10, 4).tolist())) == 4
+
+
+def test_a_child_that_starts_from_its_seed_does_not_draw_the_inputs_again() -> None:
+    for run in range(50):
+        draw = Draw(run, "test_a")
+        assert 0 <= draw.child_seed < 2**31
+        # torch's generator on the CPU takes the low 32 bits of its seed only
+        assert draw.child_seed not in (draw.seed % 2**32, draw.seed % 2**31)
+        child = torch.Generator().manual_seed(draw.child_seed)
+        assert not torch.equal(draw.normal(16), torch.randn(16, generator=child))

@@ -147,3 +147,8 @@ class TestInAChild:
         net = probes.Net(1.0)
         student.work.f(net, torch.ones(1))
         assert fetch(student.copy_of(net).calls) == "never called"
+
+
+def test_a_probe_that_is_gone_is_not_mistaken_for_a_later_one() -> None:
+    keys = {Probe().probe_key for _ in range(100)}
+    assert len(keys) == 100

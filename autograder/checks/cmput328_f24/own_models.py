@@ -1,4 +1,4 @@
-"""The submission's own networks and latents, in the sizes that its author chose.
+"""The submission's own models, networks and latents, in the sizes that its author chose.
 
 `assignment.py` says how the models are made. Where it cannot be used, because it does not import or because another
 part of a model is not written yet, the class itself is taken: a unit is judged by what is its own.
@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from autograder.checks.cmput328_f24.probes import Bench
+from autograder.checks.cmput328_f24.probes import Bench, PlainNet
 from autograder.grading import fail, fetch
 from autograder.grading.outcomes import CheckSkipped
 from autograder.grading.seeds import Draw
@@ -21,7 +21,8 @@ from autograder.sandbox.proxy import Remote, Student
 IMAGE = (1, 32, 32)
 IMAGES = "(batch, 1, 32, 32)"
 CLASSES = 10
-BENCH = Bench()  # one for all checks: a probe is known to the child by its id, and has to live as long as it does
+_PLAIN_NET = PlainNet(10)
+BENCH = Bench()
 
 
 def own_network(student: Student) -> Remote:
@@ -45,6 +46,33 @@ def own_vae(student: Student) -> Remote:
     except SubmissionError:
         vae = None
     return vae if isinstance(vae, Remote) else _object(student.models.VAE(in_channels=1), "VAE(in_channels=1)")
+
+
+def diffusion_model(student: Student, name: str) -> Remote:
+    """The model `name`, DDPM or DDIM, made by the submission.
+
+    A network or an assignment.py that does not work costs its own points: the model then gets a network of the grader.
+    """
+    try:
+        made = getattr(student.assignment, f"prepare_{name.lower()}")()
+    except SubmissionError:
+        made = None
+    if isinstance(made, Remote):
+        return made
+    return _made(student, name, 0.02, 1000)
+
+
+def coarse_model(student: Student, name: str) -> Remote:
+    """The model `name` with a dozen large steps, in which small differences between formulas show."""
+    return _made(student, name, 0.4, 12)
+
+
+def _made(student: Student, name: str, beta_end: float, steps: int) -> Remote:
+    scheduler = student.models.VarianceScheduler(
+        beta_start=1e-4, beta_end=beta_end, num_steps=steps, interpolation="quadratic"
+    )
+    model: Remote = getattr(student.models, name)(_PLAIN_NET, scheduler)
+    return model
 
 
 def _object(made: Any, what: str) -> Remote:

@@ -31,7 +31,6 @@ class Walk(NamedTuple):
     """What the oracle saw, and what the loop returned (None where it was stopped)."""
 
     result: Any
-    oracle: Oracle  # held, since a probe is known to the child by its id
     times: list[list[int]]
     shapes: list[list[int]]
     stds: list[float]
@@ -76,7 +75,7 @@ def walk(
             raise
     filled_in(result, "generate_sample")
     found = [fetch(getattr(seen, name)) for name in Walk._fields[2:]]
-    made = Walk(result, oracle, *found)
+    made = Walk(result, *found)
     if not made.times:
         fail("the network is asked for the noise in every step.", "the network is never called.", "use self.network.")
     return made

@@ -9,8 +9,8 @@ from autograder.checks.cmput328_f24.denoising_steps import (
     last_time,
     late_times,
 )
-from autograder.checks.cmput328_f24.models import coarse_model, diffusion_model
 from autograder.checks.cmput328_f24.noise_estimation import expect_noise_loss, expect_random_times
+from autograder.checks.cmput328_f24.own_models import coarse_model, diffusion_model
 from autograder.checks.cmput328_f24.sampling_loops import (
     expect_all_times,
     expect_calls,

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from autograder.checks.cmput328_f24.outputs import ALIKE, CHANGED, change
 from autograder.checks.cmput328_f24.own_models import BENCH, CLASSES, IMAGE, IMAGES, own_network
 from autograder.checks.cmput328_f24.schedules import filled_in
 from autograder.grading import expect, fail, fetch, points
@@ -14,8 +15,6 @@ from autograder.sandbox.proxy import Student
 
 TIMES = 1000
 DIM = 32
-CHANGED = 1e-4  # of the outputs' spread: less is rounding
-ALIKE = 2e-3  # of the outputs' spread: float32 in batches of different sizes
 
 
 # --- the embedding of the time --------------------------------------------------------------------------------------
@@ -116,12 +115,6 @@ class _Network:
 def noisy_batch(draw: Draw, batch: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Noisy images, times and classes; no two alike."""
     return draw.normal(batch, *IMAGE), draw.distinct(0, TIMES, batch), draw.distinct(0, CLASSES, batch)
-
-
-def change(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Largest difference in each element of a batch, relative to the spread of the values; (B,)."""
-    spread = torch.cat([first, second]).std() + 1e-12
-    return (first - second).flatten(1).abs().amax(1) / spread
 
 
 @points("models.UNet", 0.3)

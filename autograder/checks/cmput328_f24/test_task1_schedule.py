@@ -116,12 +116,6 @@ def _noised(scheduler: Remote, x: torch.Tensor, times: torch.Tensor) -> tuple[to
     return noisy, expect(result[1], "the noise").tensor(tuple(x.shape), NAMES)
 
 
-def _images(draw: Draw, batch: int) -> torch.Tensor:
-    """Images that are not the first numbers of the child's generator, whose seed may be that of `draw`."""
-    draw.normal(1000)
-    return draw.normal(batch, *IMAGE)
-
-
 def _scheduler(student: Student, steps: int, name: str) -> tuple[Remote, torch.Tensor]:
     """A schedule of the submission, and the products of its own alphas."""
     made = student.models.VarianceScheduler(beta_start=1e-4, beta_end=0.02, num_steps=steps, interpolation=name)
@@ -190,7 +184,7 @@ def test_schedule_add_noise(student: Student, draw: Draw) -> None:
     for steps, name in ((1000, "linear"), (1000, "quadratic"), (int(draw.integers(30, 60, 1)), "linear")):
         scheduler, bars = _scheduler(student, steps, name)
         times = torch.cat([torch.tensor([steps // 2, 0, steps - 1, 0]), draw.distinct(1, steps - 1, 5)])
-        x = _images(draw, len(times))
+        x = draw.normal(len(times), *IMAGE)
         noisy, noise = _noised(scheduler, x, times)
         _expect_coefficients(noisy, noise, x, times, bars)
 
@@ -231,7 +225,7 @@ def test_schedule_stays_as_it_is(student: Student, draw: Draw) -> None:
     """add_noise: a second call, and a second schedule, leave the first as it was"""
     scheduler, bars = _scheduler(student, 1000, "quadratic")
     before = betas_of(scheduler)
-    x, times = _images(draw, 5), torch.cat([torch.tensor([0, 999]), draw.distinct(1, 999, 3)])
+    x, times = draw.normal(5, *IMAGE), torch.cat([torch.tensor([0, 999]), draw.distinct(1, 999, 3)])
     _expect_coefficients(*_noised(scheduler, x, times), x, times, bars)
     student.models.VarianceScheduler(beta_start=1e-3, beta_end=0.03, num_steps=1000, interpolation="linear")
     own_coefficients(scheduler, torch.arange(len(bars)))
