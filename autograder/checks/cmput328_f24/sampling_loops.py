@@ -74,7 +74,7 @@ def walk(
         if error.type != "Stopped":
             raise
     filled_in(result, "generate_sample")
-    found = [fetch(getattr(seen, name)) for name in Walk._fields[2:]]
+    found = [fetch(getattr(seen, name)) for name in Walk._fields[1:]]
     made = Walk(result, *found)
     if not made.times:
         fail("the network is asked for the noise in every step.", "the network is never called.", "use self.network.")

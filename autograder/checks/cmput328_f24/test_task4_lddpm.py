@@ -229,8 +229,8 @@ class _Loop:
         assign(self.vae.decode, decoder)
         self.seed += 1
         result = filled_in(self.run.generate(self.model, self.seed, count, labels), "LDDPM.generate_sample")
-        found = [fetch(getattr(self.student.copy_of(oracle), name)) for name in Walk._fields[2:]]
-        made = Walk(result, oracle, *found)
+        found = [fetch(getattr(self.student.copy_of(oracle), name)) for name in Walk._fields[1:]]
+        made = Walk(result, *found)
         if not made.times:
             fail(
                 "the network is asked for the noise in every step.", "the network is never called.", "use self.network."
