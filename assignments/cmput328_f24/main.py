@@ -10,6 +10,7 @@ In the folder of the assignment:
 import argparse
 import math
 import sys
+from time import perf_counter
 
 import torch
 from assignment import prepare_ddim, prepare_ddpm, prepare_lddpm, prepare_vae
@@ -83,7 +84,9 @@ def generate(options: argparse.Namespace) -> None:
     load_weights(model, checkpoint.load(path), path)
     labels = (torch.arange(options.samples) % 10)[torch.randperm(options.samples)].to(options.device)
     print(f"generating {len(labels)} images with {path} ...", flush=True)
+    start = perf_counter()
     samples = model.generate_sample(len(labels), device=torch.device(options.device), labels=labels)
+    seconds = perf_counter() - start
     pixels = as_pixels(samples, name)
     rows = torch.cat([pixels[labels == label][:SHOWN] for label in range(10)])
     save_image(rows, f"{name}_generated_samples.png", nrow=SHOWN)
@@ -91,6 +94,7 @@ def generate(options: argparse.Namespace) -> None:
     low, high = wilson_interval(accuracy, len(labels))
     print(f"Accuracy: {accuracy:.2%}\t Score: {score:.2f}")
     print(f"{len(labels)} samples: the true accuracy lies between {low:.1%} and {high:.1%} (95% interval)")
+    print(f"{100 * seconds / len(labels):.1f} s for 100 images on {options.device}")
 
 
 def wilson_interval(share: float, count: int) -> tuple[float, float]:

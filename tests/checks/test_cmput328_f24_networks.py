@@ -69,7 +69,7 @@ def messages(report: Report, unit: str) -> list[str]:
     return [check.message for found in report.units if found.name == unit for check in found.checks]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2024, 2**31, 2**53 - 1])
+@pytest.mark.parametrize("seed", [0, 2024, 2**53 - 1])
 def test_the_reference_gets_everything_and_is_told_nothing(grade: Grade, seed: int) -> None:
     report = grade(seed=seed)
     assert set(checked(report)) == UNITS
