@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,7 +17,7 @@ from autograder.grading.plugin import GenerationOptions
 from autograder.grading.report import CheckResult, Status
 from autograder.intake import Submission
 from autograder.intake.submission import digest_of
-from autograder.scoring.classifier import Classifier, load_classifier
+from autograder.scoring.classifier import load_classifier
 
 Run = Callable[..., CheckResult]
 
@@ -299,11 +301,19 @@ class TestCheckpoints:
         assert run(MODELS, {"VAE": {"pictures": pictures.half()}}).credit == 1.0
 
 
-def test_the_classifier_itself_is_not_in_the_jail(run: Run, pictures: torch.Tensor) -> None:
-    spy = with_method(
-        "import gc, sys\n"
-        f"found = [o for o in gc.get_objects() if type(o).__name__ == {Classifier.__name__!r}]\n"
-        "assert not found and not any('scoring' in name for name in sys.modules), 'found'\n"
-        "return (self.pictures[labels] + 0.02 * torch.randn(num_samples, 1, 32, 32)).detach()"
-    )
-    assert run(spy, {"VAE": {"pictures": pictures}}).status is Status.PASSED
+def test_the_classifier_is_not_in_the_jail() -> None:
+    """In a process of its own, because this one has loaded the classifier before its engine."""
+    script = """
+from autograder.sandbox.preload import quiet_environment
+quiet_environment()
+from autograder.assignment import load_assignment
+from autograder.grading.engine import Engine
+from autograder.sandbox.proxy import Student
+from autograder.sandbox.session import Session
+SPY = "import sys\\ndef f(): return [name for name in sys.modules if 'scoring' in name or 'autograder.checks' in name]"
+with Engine(load_assignment("cmput328_f24")) as engine, Session(engine._zygote, {"spy.py": SPY}) as session:
+    import autograder.scoring.generation
+    print(Student(lambda: session).spy.f())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
