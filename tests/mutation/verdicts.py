@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from autograder.intake import Submission
 from .mutants import Mutant
 
 SEED = 11
+WITHIN_PART = frozenset({"cmput328_f24"})  # a mistake in one of its units may show in another of the same part
 SURVIVORS = Path(__file__).with_name("survivors")
 
 
@@ -60,19 +62,32 @@ class MutantGrader:
 
     def verdict(self, mutant: Mutant) -> Verdict:
         """Grade one mutant. A check that breaks on it, or that could not be run, does not notice it."""
-        names = self._units_of(mutant)
-        report = self._grade({**self._masters, mutant.file: mutant.source}, names)
-        for check in (check for unit in report.units if unit.name in names for check in unit.checks):
-            if check.status in (Status.FAILED, Status.SKIPPED):
-                return Verdict(mutant, check.name, check.message, report.run.problem)
-        return Verdict(mutant, problem=report.run.problem)
+        verdict = Verdict(mutant)
+        for names in self._scopes(mutant):
+            report = self._grade({**self._masters, mutant.file: mutant.source}, names)
+            checks = [check for unit in report.units if unit.name in names for check in unit.checks]
+            noticed = [check for check in checks if check.status in (Status.FAILED, Status.SKIPPED)]
+            if noticed:
+                return Verdict(mutant, noticed[0].name, noticed[0].message, report.run.problem)
+            verdict = Verdict(mutant, problem=report.run.problem)
+        return verdict
 
-    def _units_of(self, mutant: Mutant) -> list[str]:
-        """The unit that the block is of; of a block that serves several, those of its question."""
+    def _scopes(self, mutant: Mutant) -> Iterator[list[str]]:
+        """Units whose checks may notice it: its own, or those of its question; then, where that counts, of its part."""
         units = [unit for unit in self._assignment.units if unit.file == mutant.file]
         own = [unit.name for unit in units if unit.qualified == mutant.block.label.split()[0]]
-        question = next(one for one in self._assignment.questions if one.id == mutant.block.question)
-        return own or [unit.name for unit in question.units]
+        part = next(
+            part
+            for part in self._assignment.parts
+            if mutant.block.question in [question.id for question in part.questions]
+        )
+        question = next(question for question in part.questions if question.id == mutant.block.question)
+        own = own or [unit.name for unit in question.units]
+        yield own
+        rest = [unit for other in part.questions for unit in other.units if unit.name not in own]
+        names = [unit.name for unit in rest if not needs_weights(unit)]
+        if names and self._assignment.id in WITHIN_PART:
+            yield names
 
     def _grade(self, sources: dict[str, str], units: list[str]) -> Report:
         digest = hashlib.sha256("".join(sources.values()).encode()).hexdigest()
