@@ -9,7 +9,7 @@ from autograder.grading.engine import Engine
 from autograder.grading.report import Report, Status
 from autograder.release.markers import parse_master
 
-from .mutants import FREE, Mutant, assignment_mutants, mutants
+from .mutants import BY_HAND, FREE, Mutant, assignment_mutants, mutants
 from .operators import OPERATORS
 from .verdicts import MutantGrader, Verdict, listed_survivors
 
@@ -119,7 +119,7 @@ def test_every_block_has_mutants(assignment, all_mutants):
         (file.name, block.label)
         for file in assignment.files
         for block in parse_master(assignment.master(file).read_text("utf-8"), file.name, questions).blocks
-        if block.question not in FREE.get(assignment.id, ())
+        if block.question not in FREE.get(assignment.id, ()) and block.label not in BY_HAND.get(assignment.id, ())
     }
     assert {(mutant.file, mutant.block.label) for mutant in all_mutants} == blocks
 
