@@ -426,7 +426,7 @@ class DDPM(nn.Module):
 
 
 class DDIM(nn.Module):
-    """Denoising diffusion implicit model: the network of a DDPM, sampled without noise and in fewer steps."""
+    """Denoising diffusion implicit model: the network of a DDPM, sampled in fewer steps."""
 
     def __init__(self, network: nn.Module, var_scheduler: VarianceScheduler) -> None:
         """Keep the network and the schedule."""
@@ -456,14 +456,16 @@ class DDIM(nn.Module):
         estimated_noise: torch.Tensor,
         timestep: torch.Tensor,
         previous: torch.Tensor | None = None,
+        eta: float = 0.0,
     ) -> torch.Tensor:
-        """One denoising step without noise: x_{t-1} from x_t (DDIM Eq. 12 with sigma = 0).
+        """One denoising step: x_{t-1} from x_t (DDIM Eq. 12, with the sigma of Eq. 16).
 
         Args:
             noisy_sample: x_t; (B, C, H, W).
             estimated_noise: what the network finds in it; same shape.
             timestep: t of each image, int64; (B,).
             previous: the time to step to, int64 (B,), -1 for the images themselves; default: t - 1.
+            eta: 0 for a step without noise, 1 for as much noise as a DDPM adds.
 
         Returns:
             x at the time `previous`, same shape; the images themselves where t = 0.
@@ -479,14 +481,18 @@ class DDIM(nn.Module):
         device: torch.device | str = "cuda",
         labels: torch.Tensor | None = None,
         steps: int = 50,
+        eta: float = 1.0,
     ) -> torch.Tensor:
         """Generate images from noise, all at once, in few steps (DDIM, section 4.2).
+
+        Noise in the steps makes up for what a small network gets wrong in the steps before; a better one needs none.
 
         Args:
             num_samples: number of images.
             device: where the network is.
             labels: class of each image, int64 (num_samples,); default: drawn at random.
             steps: number of denoising steps; they lie at equal distances between T - 1 and the image.
+            eta: noise of the steps, see `recover_sample`.
 
         Returns:
             Images, in [-1, 1] but for what the network overshoots; (num_samples, C, H, W).
