@@ -21,7 +21,7 @@ $(READY): requirements.txt pyproject.toml
 	touch $@
 
 # Two halves of about equal length, one for each of two cores.
-HALF := tests/sandbox tests/mutation tests/solutions tests/intake tests/test_cli.py
+HALF := tests/intake tests/mutation tests/sandbox tests/solutions tests/test_cli.py
 
 test: lint types
 	$(MAKE) --no-print-directory -j2 test-half test-rest

@@ -1,6 +1,7 @@
 """The frozen classifier of FashionMNIST that scores class-conditional samples."""
 
 import hashlib
+import math
 from pathlib import Path
 
 import torch
@@ -22,6 +23,9 @@ CLASSES = (
 
 RANGES = {"DDPM": (-1, 1), "DDIM": (-1, 1), "VAE": (0, 1), "LDDPM": (0, 1)}
 """The values of black and white in the samples of each model."""
+
+Z = 1.959963984540054
+"""97.5% quantile of the standard normal distribution."""
 
 WEIGHTS = Path(__file__).with_name("classifier.safetensors")
 SHA256 = "7e0e5612f736089d9fadeeec46c8b3a5be2c16939cd397d9258f8a9906e454fd"
@@ -113,6 +117,19 @@ def calc_acc(predictions: torch.Tensor, labels: torch.Tensor) -> tuple[float, fl
     """
     accuracy = (predictions.argmax(dim=1) == labels).float().mean().item()
     return accuracy, min(max(round((accuracy - 0.75) / 0.1, 3), 0.0), 1.0)
+
+
+def wilson(correct: int, count: int) -> tuple[float, float]:
+    """The 95% interval of a proportion (Wilson 1927, "Probable inference, the law of succession").
+
+    Args:
+        correct: number of successes.
+        count: number of trials, at least one.
+    """
+    share, weight = correct / count, Z**2 / count
+    middle = (share + weight / 2) / (1 + weight)
+    half = Z / (1 + weight) * math.sqrt(share * (1 - share) / count + weight / (4 * count))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def read_weights(path: Path, digest: str) -> dict[str, torch.Tensor]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,23 +13,9 @@ import torch
 from torch import nn
 
 from autograder.grading.report import ClassScore, Evaluation
-from autograder.scoring.classifier import CLASSES, RANGES, calc_acc
+from autograder.scoring.classifier import CLASSES, RANGES, calc_acc, wilson
 
-_Z = 1.959963984540054  # 97.5% quantile of the standard normal distribution
 _PICTURE_COLUMNS = 10
-
-
-def wilson(correct: int, count: int) -> tuple[float, float]:
-    """The 95% interval of a proportion (Wilson 1927, "Probable inference, the law of succession").
-
-    Args:
-        correct: number of successes.
-        count: number of trials, at least one.
-    """
-    share, weight = correct / count, _Z**2 / count
-    middle = (share + weight / 2) / (1 + weight)
-    half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / count + weight / (4 * count))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def balanced_labels(count: int, generator: torch.Generator) -> torch.Tensor:

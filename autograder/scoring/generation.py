@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import time
@@ -135,13 +136,13 @@ def _read(workplace: Workplace, draw: Draw, file: str) -> Checkpoint:
 
 
 def _clean_files(workplace: Workplace, draw: Draw) -> dict[str, bytes]:
-    """All checkpoints that could be read, as files for the submission's own `torch.load`."""
-    files = {}
-    for name in workplace.checkpoints:
-        try:
-            files[name] = as_file(_read(workplace, draw, name))
-        except AssertionError:  # its own check says what is wrong with it
-            continue
+    """All checkpoints that could be read, as files for the submission's own `torch.load`; made once for all checks."""
+    files = workplace.memory.get("files")
+    if files is None:
+        files = workplace.memory["files"] = {}
+        for name in workplace.checkpoints:
+            with contextlib.suppress(AssertionError):  # its own check says what is wrong with it
+                files[name] = as_file(_read(workplace, draw, name))
     return files
 
 

@@ -8,13 +8,12 @@ In the folder of the assignment:
 """
 
 import argparse
-import math
 import sys
 from time import perf_counter
 
 import torch
 from assignment import prepare_ddim, prepare_ddpm, prepare_lddpm, prepare_vae
-from classifier import RANGES, ClassifierError, as_pixels, calc_acc, load_classifier
+from classifier import RANGES, ClassifierError, as_pixels, calc_acc, load_classifier, wilson
 from lab import checkpoint, data
 from lab.device import choose_device
 from torch import nn
@@ -91,18 +90,10 @@ def generate(options: argparse.Namespace) -> None:
     rows = torch.cat([pixels[labels == label][:SHOWN] for label in range(10)])
     save_image(rows, f"{name}_generated_samples.png", nrow=SHOWN)
     accuracy, score = calc_acc(classifier(pixels), labels)
-    low, high = wilson_interval(accuracy, len(labels))
+    low, high = wilson(round(accuracy * len(labels)), len(labels))
     print(f"Accuracy: {accuracy:.2%}\t Score: {score:.2f}")
     print(f"{len(labels)} samples: the true accuracy lies between {low:.1%} and {high:.1%} (95% interval)")
     print(f"{100 * seconds / len(labels):.1f} s for 100 images on {options.device}")
-
-
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95% interval of a probability, seen as this share of `count` trials (Wilson 1927)."""
-    z = 1.96
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return middle - half, middle + half
 
 
 def _prepare(name: str) -> nn.Module:

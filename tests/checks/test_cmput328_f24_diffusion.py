@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
-from autograder.assignment import Assignment, load_assignment
 from autograder.grading.engine import Engine
 from autograder.grading.report import Report, Status
 from autograder.intake import Submission
@@ -22,32 +21,19 @@ Grade = Callable[..., Report]
 
 
 @pytest.fixture(scope="module")
-def cmput() -> Assignment:
-    """The manifest of cmput328_f24."""
-    return load_assignment("cmput328_f24")
-
-
-@pytest.fixture(scope="module")
-def sources(cmput: Assignment) -> dict[str, str]:
-    """The submitted files as the reference solution has them."""
-    return {file.name: cmput.master(file).read_text("utf-8") for file in cmput.files}
-
-
-@pytest.fixture(scope="module")
-def grade(cmput: Assignment, sources: dict[str, str]) -> Iterator[Grade]:
+def grade(f24_engine: Engine, f24_sources: dict[str, str]) -> Grade:
     """Grade the reference solution with another models.py or assignment.py."""
-    with Engine(cmput) as engine:
 
-        def run(models: str = "", assignment: str = "", seed: int = 7, only: frozenset[str] = UNITS) -> Report:
-            files = dict(sources)
-            files["models.py"] = models or files["models.py"]
-            files["assignment.py"] = assignment or files["assignment.py"]
-            made = Submission(name="work", digest=digest_of(files), sources=files, missing=[])
-            report = engine.grade(made, seed, only=only)
-            assert report.run.problem == ""
-            return report
+    def run(models: str = "", assignment: str = "", seed: int = 7, only: frozenset[str] = UNITS) -> Report:
+        files = dict(f24_sources)
+        files["models.py"] = models or files["models.py"]
+        files["assignment.py"] = assignment or files["assignment.py"]
+        made = Submission(name="work", digest=digest_of(files), sources=files, missing=[])
+        report = f24_engine.grade(made, seed, only=only)
+        assert report.run.problem == ""
+        return report
 
-        yield run
+    return run
 
 
 def earned(report: Report) -> dict[str, float]:
@@ -97,8 +83,8 @@ def planted(text: str, row: Row) -> str:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.unit.removeprefix('models.')}: {row.hint or row.body}")
-def test_the_planted_mistake_is_caught_and_named(grade: Grade, sources: dict[str, str], row: Row) -> None:
-    report = grade(planted(sources["models.py"], row), only=frozenset({row.unit}))
+def test_the_planted_mistake_is_caught_and_named(grade: Grade, f24_sources: dict[str, str], row: Row) -> None:
+    report = grade(planted(f24_sources["models.py"], row), only=frozenset({row.unit}))
     [unit] = [unit for unit in report.units if unit.name == row.unit]
     messages = [check.message for check in unit.checks]
     assert unit.status is Status.FAILED, messages
@@ -117,9 +103,9 @@ def test_there_are_mistakes_for_every_unit() -> None:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_a_right_variant_gets_everything(grade: Grade, sources: dict[str, str], name: str) -> None:
-    models, assignment = VARIANTS[name](sources["models.py"], sources["assignment.py"])
-    assert (models, assignment) != (sources["models.py"], sources["assignment.py"])
+def test_a_right_variant_gets_everything(grade: Grade, f24_sources: dict[str, str], name: str) -> None:
+    models, assignment = VARIANTS[name](f24_sources["models.py"], f24_sources["assignment.py"])
+    assert (models, assignment) != (f24_sources["models.py"], f24_sources["assignment.py"])
     report = grade(models, assignment, seed=1)
     for unit in (unit for unit in report.units if unit.name in UNITS):
         for check in unit.checks:

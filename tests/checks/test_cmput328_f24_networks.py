@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
-from autograder.assignment import Assignment, load_assignment
+from autograder.assignment import Assignment
 from autograder.grading.engine import Engine
 from autograder.grading.report import Report, Status
 from autograder.intake import Submission
@@ -23,32 +23,18 @@ Grade = Callable[..., Report]
 
 
 @pytest.fixture(scope="module")
-def f24() -> Assignment:
-    """The manifest of cmput328_f24."""
-    return load_assignment("cmput328_f24")
-
-
-@pytest.fixture(scope="module")
-def sources(f24: Assignment) -> dict[str, str]:
-    """The submitted files as the reference solution has them."""
-    return {file.name: f24.master(file).read_text("utf-8") for file in f24.files}
-
-
-@pytest.fixture(scope="module")
-def grade(f24: Assignment, sources: dict[str, str]) -> Iterator[Grade]:
+def grade(f24_engine: Engine, f24_sources: dict[str, str]) -> Grade:
     """Grade the masters with `models.py`, or other files, replaced."""
-    with Engine(f24) as engine:
 
-        def run(models: str | None = None, seed: int = 3, only: frozenset[str] = UNITS, **others: str) -> Report:
-            changes = {f"{name}.py": text for name, text in others.items()}
-            files = {**sources, **({"models.py": models} if models is not None else {}), **changes}
-            report = engine.grade(
-                Submission(name="work", digest=digest_of(files), sources=files, missing=[]), seed, only=only
-            )
-            assert report.run.problem == ""
-            return report
+    def run(models: str | None = None, seed: int = 3, only: frozenset[str] = UNITS, **others: str) -> Report:
+        changes = {f"{name}.py": text for name, text in others.items()}
+        files = {**f24_sources, **({"models.py": models} if models is not None else {}), **changes}
+        made = Submission(name="work", digest=digest_of(files), sources=files, missing=[])
+        report = f24_engine.grade(made, seed, only=only)
+        assert report.run.problem == ""
+        return report
 
-        yield run
+    return run
 
 
 def planted(text: str, edits: Mapping[str, str]) -> str:
@@ -84,9 +70,9 @@ def test_the_reference_gets_everything_and_is_told_nothing(grade: Grade, seed: i
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_planted_mistake_fails_its_own_unit_and_is_named(
-    grade: Grade, sources: dict[str, str], unit: str, gist: str, edits: dict[str, str]
+    grade: Grade, f24_sources: dict[str, str], unit: str, gist: str, edits: dict[str, str]
 ) -> None:
-    report = grade(planted(sources["models.py"], edits), only=frozenset({unit}))
+    report = grade(planted(f24_sources["models.py"], edits), only=frozenset({unit}))
     earned, points = checked(report)[unit]
     assert earned < points
     said = messages(report, unit)
@@ -103,11 +89,13 @@ def test_there_are_planted_mistakes_for_every_unit() -> None:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_a_variant_gets_everything_and_is_told_of_no_mistake(grade: Grade, sources: dict[str, str], name: str) -> None:
+def test_a_variant_gets_everything_and_is_told_of_no_mistake(
+    grade: Grade, f24_sources: dict[str, str], name: str
+) -> None:
     prefixes, edits = VARIANTS[name]
     rest = {key: text for key, text in edits.items() if key != END}
     only = frozenset(unit for unit in UNITS if f"{unit}.".startswith(tuple(f"{prefix}." for prefix in prefixes)))
-    report = grade(planted(sources["models.py"], rest) + "\n\n" + edits.get(END, ""), only=only)
+    report = grade(planted(f24_sources["models.py"], rest) + "\n\n" + edits.get(END, ""), only=only)
     assert set(checked(report)) == only
     for unit in only:
         assert messages(report, unit) == [""] * len(messages(report, unit)), unit
@@ -116,8 +104,8 @@ def test_a_variant_gets_everything_and_is_told_of_no_mistake(grade: Grade, sourc
 # --- parts that are not there ---------------------------------------------------------------------------------------
 
 
-def test_without_the_bonus_the_other_units_get_everything(grade: Grade, sources: dict[str, str]) -> None:
-    report = grade(sources["models.py"].replace("class LDDPM", "class LatentDiffusion"))
+def test_without_the_bonus_the_other_units_get_everything(grade: Grade, f24_sources: dict[str, str]) -> None:
+    report = grade(f24_sources["models.py"].replace("class LDDPM", "class LatentDiffusion"))
     for unit, (earned, points) in checked(report).items():
         assert earned == (0 if unit.startswith("models.LDDPM") else points), unit
         if unit.startswith("models.LDDPM"):
@@ -136,9 +124,9 @@ def test_an_assignment_file_that_is_broken_harms_no_unit_of_the_models(grade: Gr
 
 
 def test_a_vae_that_cannot_be_made_leaves_the_losses_and_steps_of_the_latents(
-    grade: Grade, sources: dict[str, str]
+    grade: Grade, f24_sources: dict[str, str]
 ) -> None:
-    text = with_solution(sources["models.py"], "the encoder", "raise NotImplementedError")
+    text = with_solution(f24_sources["models.py"], "the encoder", "raise NotImplementedError")
     earned = {unit: points for unit, (points, _) in checked(grade(text)).items()}
     assert earned["models.LDDPM.forward"] == 1.5
     assert earned["models.LDDPM.recover_sample"] == 2

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from autograder.assignment import Assignment, load_assignment
+from autograder.assignment import Assignment
 from autograder.grading.engine import Engine
 from autograder.grading.plugin import GenerationOptions
 from autograder.grading.report import CheckResult, Report, Status
 from autograder.intake import Submission, read_submission
 from autograder.release import release_files
-from autograder.scoring.evaluation import wilson
+from autograder.scoring.classifier import wilson
 
 OPTIONS = GenerationOptions(samples=50, threads=1)
 Pack = Callable[..., Submission]
-
-
-@pytest.fixture(scope="module")
-def f24() -> Assignment:
-    return load_assignment("cmput328_f24")
-
-
-@pytest.fixture(scope="module")
-def warm(f24: Assignment) -> Iterator[Engine]:
-    with Engine(f24) as made:
-        yield made
 
 
 @pytest.fixture
@@ -62,8 +51,8 @@ def soundness(report: Report) -> dict[str, float]:
 
 
 @pytest.mark.slow
-def test_the_reference_gets_everything(warm: Engine, pack: Pack) -> None:
-    report = warm.grade(pack(), 1, generation=OPTIONS)
+def test_the_reference_gets_everything(f24_engine: Engine, pack: Pack) -> None:
+    report = f24_engine.grade(pack(), 1, generation=OPTIONS)
     assert (report.earned, report.auto_points, report.bonus_points) == (130, 100, 30)
     assert report.run.problem == ""
     for model in ("ddpm", "ddim", "vae", "lddpm"):
@@ -81,9 +70,9 @@ def test_shipped_weights_are_small(f24: Assignment) -> None:
     assert sum(sizes) <= 8_000_000
 
 
-def test_stubs_without_weights_get_nothing(warm: Engine, f24: Assignment, pack: Pack) -> None:
+def test_stubs_without_weights_get_nothing(f24_engine: Engine, f24: Assignment, pack: Pack) -> None:
     released = release_files(f24)
-    report = warm.grade(
+    report = f24_engine.grade(
         pack(models=released["models.py"], DDPM=None, DDIM=None, VAE=None, LDDPM=None), 1, generation=OPTIONS
     )
     assert report.earned == 0
@@ -93,11 +82,11 @@ def test_stubs_without_weights_get_nothing(warm: Engine, f24: Assignment, pack: 
         assert unit.checks[0].message, unit.name
 
 
-def test_without_the_bonus_the_rest_is_graded_all_the_same(warm: Engine, f24: Assignment, pack: Pack) -> None:
+def test_without_the_bonus_the_rest_is_graded_all_the_same(f24_engine: Engine, f24: Assignment, pack: Pack) -> None:
     models = (f24.folder / "models.py").read_text("utf-8")
     start, end = models.index("class LDDPM("), models.index("class DDPM(")
     only = [unit.name for unit in f24.units if unit.name not in ("assignment.prepare_ddpm", "assignment.prepare_ddim")]
-    report = warm.grade(pack(models=models[:start] + models[end:], LDDPM=None), 1, only=only, generation=OPTIONS)
+    report = f24_engine.grade(pack(models=models[:start] + models[end:], LDDPM=None), 1, only=only, generation=OPTIONS)
     assert soundness(report) == {"1": 8, "2": 6, "3": 6, "4": 0}
     assert samples_of(report, "vae").earned_share == 1
     bonus = [unit for question in report.parts[3].questions for unit in question.units]
@@ -129,10 +118,14 @@ def saved(content: object) -> bytes:
     ids=["missing", "lfs", "truncated", "other sizes", "other layers", "nan"],
 )
 def test_weights_that_cannot_be_used_cost_their_own_points(
-    warm: Engine, f24: Assignment, pack: Pack, change: Callable[[dict[str, torch.Tensor]], bytes | None], says: str
+    f24_engine: Engine,
+    f24: Assignment,
+    pack: Pack,
+    change: Callable[[dict[str, torch.Tensor]], bytes | None],
+    says: str,
 ) -> None:
     taken = pack(VAE=change(weights(f24, "VAE")))
-    report = warm.grade(taken, 1, only=["assignment.prepare_vae", "models.VAE.decode"], generation=OPTIONS)
+    report = f24_engine.grade(taken, 1, only=["assignment.prepare_vae", "models.VAE.decode"], generation=OPTIONS)
     result = samples_of(report, "vae")
     assert (result.status, result.earned_share) == (Status.FAILED, 0)
     assert says in result.message
@@ -148,9 +141,9 @@ def test_weights_that_cannot_be_used_cost_their_own_points(
     ids=["wrapped", "parallel"],
 )
 def test_weights_that_can_be_understood_are_taken_with_a_note(
-    warm: Engine, f24: Assignment, pack: Pack, wrap: Callable[[dict[str, torch.Tensor]], object]
+    f24_engine: Engine, f24: Assignment, pack: Pack, wrap: Callable[[dict[str, torch.Tensor]], object]
 ) -> None:
     taken = pack(VAE=saved(wrap(weights(f24, "VAE"))))
-    result = samples_of(warm.grade(taken, 1, only=["assignment.prepare_vae"], generation=OPTIONS), "vae")
+    result = samples_of(f24_engine.grade(taken, 1, only=["assignment.prepare_vae"], generation=OPTIONS), "vae")
     assert result.earned_share == 1
     assert "checkpoints/VAE.pt" in result.message

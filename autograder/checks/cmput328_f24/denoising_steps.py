@@ -68,12 +68,11 @@ class Steps:
     That is one time for each image, else a tensor of one element, else a number. All images have the same time.
     """
 
-    def __init__(self, model: Remote, schedule: Schedule, draw: Draw, channels: int = 1) -> None:
+    def __init__(self, model: Remote, schedule: Schedule, draw: Draw) -> None:
         """Take steps of `model`."""
         self.schedule = schedule
         self._model = model
         self._draw = draw
-        self._channels = channels
         self._kinds: list[Callable[[int], Any]] = [
             lambda time: torch.full((BATCH,), time),
             lambda time: torch.tensor([time]),
@@ -87,8 +86,7 @@ class Steps:
         bar = self.schedule.bar(time)
         x_t = bar**0.5 * image + (1 - bar) ** 0.5 * noise
         inputs = [
-            value.float().view(BATCH, 1, 1, 1).expand(BATCH, self._channels, SIDE, SIDE).contiguous()
-            for value in (x_t, noise)
+            value.float().view(BATCH, 1, 1, 1).expand(BATCH, 1, SIDE, SIDE).contiguous() for value in (x_t, noise)
         ]
         exact = inputs[0][:, 0, 0, 0].double(), inputs[1][:, 0, 0, 0].double()
         image = (exact[0] - (1 - bar) ** 0.5 * exact[1]) / bar**0.5
@@ -115,25 +113,27 @@ class Steps:
         raise errors[min(1, len(errors) - 1)]  # what goes wrong with one element goes wrong in their own loop, too
 
 
-def expect_on_any(
-    model: Remote, draw: Draw, judge: Callable[[Steps, TimesOf], None], times: TimesOf, channels: int = 1
-) -> None:
+MakeSteps = Callable[[Remote, Schedule, Draw], Steps]
+Judge = Callable[[Steps, TimesOf], None]
+
+
+def expect_on_any(model: Remote, draw: Draw, judge: Judge, times: TimesOf, make: MakeSteps = Steps) -> None:
     """`judge` accepts the steps under one of the submission's schedules; else what it says under the first."""
     failures: list[CheckFailed] = []
     for schedule in own_schedules(model.var_scheduler):
         try:
-            judge(Steps(model, schedule, draw, channels), times)
+            judge(make(model, schedule, draw), times)
             return
         except CheckFailed as error:
             failures.append(error)
     raise failures[0]
 
 
-def accepts(model: Remote, draw: Draw, judge: Callable[[Steps, TimesOf], None]) -> bool:
+def accepts(model: Remote, draw: Draw, judge: Judge, make: MakeSteps = Steps) -> bool:
     """Whether all steps of a submission are right."""
     try:
         for times in (late_times, early_times, last_time):
-            expect_on_any(model, draw, judge, times)
+            expect_on_any(model, draw, judge, times, make)
     except CheckFailed:
         return False
     return True

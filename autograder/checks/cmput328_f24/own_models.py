@@ -89,7 +89,7 @@ def batch_of(draw: Draw, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
 def settled_vae(student: Student, draw: Draw) -> Remote:
     """The submission's VAE in evaluation mode, none of whose weights is zero; see `Bench.settle`."""
     vae = own_vae(student)
-    student.copy_of(BENCH).settle(vae, draw.seed % 2**31, *batch_of(draw, 4))
+    student.copy_of(BENCH).settle(vae, draw.child_seed, *batch_of(draw, 4))
     return vae
 
 

@@ -6,13 +6,14 @@ says: the last step of a loop lands on the image whatever the steps before it di
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
 
-from autograder.checks.cmput328_f24.denoising_steps import Steps, TimesOf, accepts
+from autograder.checks.cmput328_f24.denoising_steps import Judge, accepts
+from autograder.checks.cmput328_f24.outputs import expect_refused
 from autograder.checks.cmput328_f24.probes import ModelStep, Oracle
 from autograder.checks.cmput328_f24.schedules import Schedule, filled_in, own_schedules
 from autograder.grading import assign, expect, fail, fetch
@@ -83,25 +84,34 @@ def walk(
 
 def expect_calls(made: Walk, samples: int, labels: torch.Tensor) -> None:
     """What holds for every loop: all samples at once, one time in each step, the labels as they are, the shape."""
-    wrong = next((shape for shape in made.shapes if shape != [samples, *IMAGE]), None)
+    size = (samples, *IMAGE)
+    expect_one_batch(made, size, f"the network gets all samples at once, in the shape {size}.")
+    expect_labels(made, labels)
+    if not isinstance(made.result, torch.Tensor) or tuple(made.result.shape) != size:
+        expect(made.result, "what generate_sample returns").tensor(size, NAMES)
+    expect(made.result.is_floating_point()).true(
+        expected="float images.", got=f"images of dtype {str(made.result.dtype).removeprefix('torch.')}."
+    )
+
+
+def expect_one_batch(made: Walk, size: tuple[int, ...], right: str) -> None:
+    """The network gets the whole batch, in this shape, and one time for it in each step; `right` says so."""
+    wrong = next((shape for shape in made.shapes if shape != [*size]), None)
     if wrong is not None:
-        fail(
-            f"the network gets all samples at once, in the shape {(samples, *IMAGE)}.",
-            f"the shape {tuple(wrong)}.",
-            "the samples need not be generated one by one." if wrong == [1, *IMAGE] else "",
-        )
+        one_by_one = wrong == [1, *size[1:]]
+        hint = "the samples need not be generated one by one." if one_by_one else ""
+        fail(right, f"the shape {tuple(wrong)}.", hint)
     if any(len(times) != 1 for times in made.times):
         fail("one time for the whole batch in each step.", "different times within a batch.")
+
+
+def expect_labels(made: Walk, labels: torch.Tensor) -> None:
+    """The network gets the labels in every step."""
     same = isinstance(made.labels, torch.Tensor) and made.labels.flatten().tolist() == labels.tolist()
     expect(same and not made.labels_change).true(
         expected="the network gets the labels, as they are, in every step.",
         got="no labels." if made.labels is None else "other labels.",
         hint="pass labels on as the third argument.",
-    )
-    if not isinstance(made.result, torch.Tensor) or tuple(made.result.shape) != (samples, *IMAGE):
-        expect(made.result, "what generate_sample returns").tensor((samples, *IMAGE), NAMES)
-    expect(made.result.is_floating_point()).true(
-        expected="float images.", got=f"images of dtype {str(made.result.dtype).removeprefix('torch.')}."
     )
 
 
@@ -143,7 +153,7 @@ def expect_trajectory(
     student: Student,
     model: Remote,
     draw: Draw,
-    judge_step: Callable[[Steps, TimesOf], None],
+    judge_step: Judge,
     *,
     stochastic: bool,
     final_error: float,
@@ -280,14 +290,4 @@ def expect_wrong_labels_are_refused(student: Student, model: Remote) -> None:
     """As many labels as samples are asked for, or an exception."""
     schedule = own_schedules(model.var_scheduler)[0]
     for labels in (torch.tensor([1, 2, 3]), torch.tensor([1, 2, 3, 4, 5])):
-        try:
-            walk(student, model, schedule, 4, labels, stop_after=1)
-        except SubmissionRaised as error:
-            if error.type == "NotImplementedError":
-                raise
-            continue
-        fail(
-            "an exception where the number of labels is not num_samples.",
-            "samples all the same.",
-            "keep the given lines at the head of generate_sample.",
-        )
+        expect_refused(partial(walk, student, model, schedule, 4, labels, stop_after=1))

@@ -102,7 +102,7 @@ class _Network:
 
     def __init__(self, student: Student, draw: Draw) -> None:
         self.bench = student.copy_of(BENCH)
-        self.seed = draw.seed % 2**31
+        self.seed = draw.child_seed
         self.network = own_network(student)
         self.bench.settle(self.network, self.seed, *noisy_batch(draw, 4))
 

@@ -109,9 +109,9 @@ def test_vae_forward_shapes(student: Student, draw: Draw) -> None:
     vae, run = settled_vae(student, draw), student.copy_of(BENCH)
     for batch in (3, 1):
         inputs = batch_of(draw, batch)
-        _outputs(run.run(vae, "forward", draw.seed % 2**31, *inputs), batch)
+        _outputs(run.run(vae, "forward", draw.child_seed, *inputs), batch)
     inputs = batch_of(draw, 3)
-    expect_range(run.extremes(vae, "forward", draw.seed % 2**31, *inputs), "the image that forward returns")
+    expect_range(run.extremes(vae, "forward", draw.child_seed, *inputs), "the image that forward returns")
 
 
 @points("models.VAE.forward", 0.3)
@@ -156,7 +156,7 @@ def test_vae_forward_sample(student: Student, draw: Draw) -> None:
     batch = 32
     image, labels = draw.uniform(0.0, 1.0, 1, *IMAGE), draw.integers(0, CLASSES, batch)
     images = image.expand(batch, -1, -1, -1).contiguous()
-    result = student.copy_of(BENCH).run(vae, "forward", draw.seed % 2**31, images, labels)
+    result = student.copy_of(BENCH).run(vae, "forward", draw.child_seed, images, labels)
     calls = fetch(student.copy_of(decoder).calls)
     if not calls:  # forward has layers of its own in the place of decode; the other checks judge what comes out
         return
@@ -202,7 +202,7 @@ def test_vae_forward_batch(student: Student, draw: Draw) -> None:
 def test_vae_forward_gradients(student: Student, draw: Draw) -> None:
     """VAE.forward: gradients of the image reach decoder and encoder, the log-variance included"""
     vae = settled_vae(student, draw)
-    hits = student.copy_of(BENCH).reached_in_vae(vae, draw.seed % 2**31, *batch_of(draw, 3))
+    hits = student.copy_of(BENCH).reached_in_vae(vae, draw.child_seed, *batch_of(draw, 3))
     found = [hits.get(name) if isinstance(hits, dict) else None for name in ("out", "mean", "logvar", "decoded")]
     if not all(isinstance(item, list) and any(item) for item in found):
         fail(
@@ -230,7 +230,7 @@ class _Decoding:
 
     def __init__(self, student: Student, draw: Draw) -> None:
         self.run = student.copy_of(BENCH)
-        self.seed = draw.seed % 2**31
+        self.seed = draw.child_seed
         self.vae = own_vae(student)
         try:
             self.run.settle(self.vae, self.seed, *batch_of(draw, 4))

@@ -144,7 +144,7 @@ class _Generating:
     """The submission's VAE with a stand-in for decode, and what it was called with."""
 
     def __init__(self, student: Student, draw: Draw, *, stand_in: bool = True) -> None:
-        self.student, self.seed = student, draw.seed % 2**31
+        self.student, self.seed = student, draw.child_seed
         self.run = student.copy_of(BENCH)
         self.vae = own_vae(student)
         self.shape = latent_shape(student, self.vae)

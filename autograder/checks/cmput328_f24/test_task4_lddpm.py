@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,9 @@ from autograder.checks.cmput328_f24.denoising_steps import (
     Moment,
     Steps,
     TimesOf,
+    accepts,
     early_times,
+    expect_on_any,
     judge_ddim,
     judge_ddpm,
     last_time,
@@ -25,6 +28,8 @@ from autograder.checks.cmput328_f24.sampling_loops import (
     Walk,
     expect_all_times,
     expect_falling_times,
+    expect_labels,
+    expect_one_batch,
 )
 from autograder.checks.cmput328_f24.schedules import Schedule, filled_in, own_schedules
 from autograder.grading import assign, expect, fail, fetch, points
@@ -156,22 +161,10 @@ def judge_step(steps: Steps, times: TimesOf) -> None:
             raise error from None
 
 
-def expect_steps(model: Remote, draw: Draw, shape: tuple[int, ...], times: TimesOf) -> None:
-    """The steps are right under one of the submission's own schedules."""
-    failures: list[CheckFailed] = []
-    for schedule in own_schedules(model.var_scheduler):
-        try:
-            judge_step(LatentSteps(model, schedule, draw, shape), times)
-            return
-        except CheckFailed as error:
-            failures.append(error)
-    raise failures[0]
-
-
 def _expect_steps(student: Student, draw: Draw, times: TimesOf) -> None:
     shape = latents_of(student)
     vae = StandInVae([*shape], CLASSES)
-    expect_steps(_made(student, shape, vae), draw, shape, times)
+    expect_on_any(_made(student, shape, vae), draw, judge_step, times, partial(LatentSteps, shape=shape))
 
 
 @points("models.LDDPM.recover_sample", 0.4)
@@ -199,7 +192,7 @@ class _Loop:
     """`generate_sample` with an oracle in the place of the network, and a stand-in for the VAE's decode."""
 
     def __init__(self, student: Student, draw: Draw) -> None:
-        self.student, self.seed = student, draw.seed % 2**31
+        self.student, self.seed = student, draw.child_seed
         self.run = student.copy_of(BENCH)
         self.vae, self.shape = self._vae(student)
         self.model = _made(student, self.shape, self.vae)
@@ -239,15 +232,8 @@ class _Loop:
 
     def expect_latents(self, made: Walk, count: int) -> None:
         """All latents at once, one time in each step."""
-        wrong = next((size for size in made.shapes if size != [count, *self.shape]), None)
-        if wrong is not None:
-            fail(
-                f"the network gets all latents at once, in the shape {(count, *self.shape)}, as forward's mean.",
-                f"the shape {tuple(wrong)}.",
-                "the samples need not be generated one by one." if wrong == [1, *self.shape] else "",
-            )
-        if any(len(times) != 1 for times in made.times):
-            fail("one time for the whole batch in each step.", "different times within a batch.")
+        size = (count, *self.shape)
+        expect_one_batch(made, size, f"the network gets all latents at once, in the shape {size}, as forward's mean.")
 
 
 def _expect_times(made: Walk) -> None:
@@ -270,12 +256,7 @@ def test_lddpm_generate_calls(student: Student, draw: Draw) -> None:
     made, decoded = loop.walk(loop.schedules[0], 6, labels)
     loop.expect_latents(made, 6)
     _expect_times(made)
-    same = isinstance(made.labels, torch.Tensor) and made.labels.flatten().tolist() == labels.tolist()
-    expect(same and not made.labels_change).true(
-        expected="the network gets the labels, as they are, in every step.",
-        got="no labels." if made.labels is None else "other labels.",
-        hint="pass labels on as the third argument.",
-    )
+    expect_labels(made, labels)
     if len(decoded) != 1:
         fail(
             "the VAE decodes the latents once, at the end.",
@@ -311,16 +292,18 @@ def test_lddpm_generate_trajectory(student: Student, draw: Draw) -> None:
     failures: list[CheckFailed] = []
     for schedule in loop.schedules:
         try:
-            order = _expect_trajectory(loop, schedule, labels, failures)
+            _expect_trajectory(loop, schedule, labels)
             return
         except CheckFailed as error:
             failures.append(error)
-    if not _steps_are_right(loop, draw):  # that has cost its points: judge the loop with right steps
+    if not accepts(
+        loop.model, draw, judge_step, partial(LatentSteps, shape=loop.shape)
+    ):  # that has cost its points: judge the loop with right steps
         order = loop.walk(loop.schedules[0], loop.count, labels)[0].order
         step = ModelStep(loop.schedules[0].bars, order, stochastic=True)
         assign(loop.model.recover_sample, step)
         try:
-            _expect_trajectory(loop, loop.schedules[0], labels, failures)
+            _expect_trajectory(loop, loop.schedules[0], labels)
             if fetch(student.copy_of(step).calls) == len(order):
                 return
         except CheckFailed:
@@ -328,16 +311,7 @@ def test_lddpm_generate_trajectory(student: Student, draw: Draw) -> None:
     raise failures[0]
 
 
-def _steps_are_right(loop: _Loop, draw: Draw) -> bool:
-    try:
-        for times in (late_times, early_times, last_time):
-            expect_steps(loop.model, draw, loop.shape, times)
-    except CheckFailed:
-        return False
-    return True
-
-
-def _expect_trajectory(loop: _Loop, schedule: Schedule, labels: torch.Tensor, failures: list[CheckFailed]) -> list[int]:
+def _expect_trajectory(loop: _Loop, schedule: Schedule, labels: torch.Tensor) -> None:
     made, decoded = loop.walk(schedule, loop.count, labels)
     loop.expect_latents(made, loop.count)
     if max(made.largest[1:], default=2.0) <= 1 + 1e-6:
@@ -369,7 +343,6 @@ def _expect_trajectory(loop: _Loop, schedule: Schedule, labels: torch.Tensor, fa
             "other latents.",
             "decode takes what the last step returns, as it is; nothing is scaled or clamped.",
         )
-    return made.order
 
 
 @points("models.LDDPM.generate_sample", 0.3)
