@@ -49,6 +49,7 @@ class SourceFile(_File):
     """A Python file of the assignment and the master it is made from."""
 
     master: str = Field(default="", description="path of the master, relative to the manifest; default: `name`")
+    renumber: dict[str, str] = Field(default={}, description="question ids of the master -> those of this assignment")
     prefilled: bool = Field(default=False, description="given as it stands, as an example that students may change")
 
     _check_name = field_validator("name")(_plain_relative)

@@ -38,8 +38,11 @@ def parse_masters(assignment: Assignment) -> dict[str, Master]:
         MarkerError: a master has a wrong marker.
     """
     questions = [question.id for question in assignment.questions]
-    masters = {file.name: assignment.master(file) for file in assignment.files}
-    return {name: parse_master(_read(path), str(path), questions) for name, path in masters.items()}
+    found = {}
+    for file in assignment.files:
+        path = assignment.master(file)
+        found[file.name] = parse_master(_read(path), str(path), questions, file.renumber)
+    return found
 
 
 def _refuse_unmarked(assignment: Assignment, masters: dict[str, Master]) -> None:

@@ -10,8 +10,9 @@ own and both at the indentation of the code between them:
 The words after `BEGIN SOLUTION` are a question of the manifest and a label that is unique in the file. What
 only resembles a marker is an error, because a marker that goes unseen would hand out the solution.
 
-A block inside a function becomes an error that names its question. A block at module level may hold nothing but
-classes and functions, of which no given line needs to know when the file is imported; it becomes a comment.
+A block inside a function becomes an error that names its question. A block at module level holds either nothing but
+classes and functions, of which no given line needs to know when the file is imported, and becomes a comment; or
+nothing but assignments to names, and becomes the same names without a value (None).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 # Deliberately wider than the two markers, so that misspelled ones are met with an error and not passed over.
@@ -59,6 +60,7 @@ class Block:
         indent: white space before the marker.
         lines: the block's lines with both markers, without line ends.
         definitions: whether the block stands at module level and only defines classes and functions.
+        names: what it assigns, if it stands at module level and does nothing else.
     """
 
     question: str
@@ -67,6 +69,7 @@ class Block:
     indent: str
     lines: tuple[str, ...]
     definitions: bool
+    names: tuple[str, ...]
 
     @property
     def body(self) -> tuple[str, ...]:
@@ -80,9 +83,12 @@ class Block:
 
     @property
     def stub(self) -> tuple[str, ...]:
-        """The lines that students get in its place: a comment; inside a function, an error below it."""
+        """The lines that students get in its place: a comment; below it an error, or names without values."""
         if self.definitions:
             return (f"# TODO {self.question} {self.label}: room for classes and functions of your own.",)
+        if self.names:
+            todo = f"# TODO {self.question} {self.label}: write your code in the place of each None."
+            return todo, *(f"{name} = None" for name in self.names)
         todo = f"# TODO {self.question} {self.label}: write your code here and remove the next line."
         return f"{self.indent}{todo}", f'{self.indent}raise NotImplementedError("{self.message}")'
 
@@ -113,13 +119,14 @@ class Master:
         return "\n".join(lines)
 
 
-def parse_master(text: str, file: str, questions: Collection[str]) -> Master:
+def parse_master(text: str, file: str, questions: Collection[str], renumber: Mapping[str, str] | None = None) -> Master:
     """Split a master into given text and solution blocks.
 
     Args:
         text: the source, with LF line ends.
         file: name of the master in messages.
-        questions: the question ids that a marker may name.
+        questions: the question ids of the assignment.
+        renumber: question ids that the markers name -> those of the assignment, where they differ.
 
     Raises:
         MarkerError: the source is not valid Python, a marker is wrong or misplaced, or the stub would not be
@@ -149,7 +156,7 @@ def parse_master(text: str, file: str, questions: Collection[str]) -> Master:
         elif kind == "end":
             if begin is None:
                 raise MarkerError(file, index + 1, "END SOLUTION without a BEGIN SOLUTION before it")
-            block = _block(lines[begin : index + 1], begin + 1, file, questions)
+            block = _block(lines[begin : index + 1], begin + 1, file, questions, renumber or {})
             if block.label in labels:
                 problem = f"the label {block.label!r} stands in line {labels[block.label]} too; rename one"
                 raise MarkerError(file, block.line, problem)
@@ -230,13 +237,14 @@ def _marker_kind(line: str, comment: str | None, file: str, number: int) -> str:
     raise MarkerError(file, number, problem)
 
 
-def _block(lines: list[str], number: int, file: str, questions: Collection[str]) -> Block:
+def _block(lines: list[str], number: int, file: str, questions: Collection[str], renumber: Mapping[str, str]) -> Block:
     """The block of these lines, marker to marker, where the first one has this number."""
     begin, end = lines[0], lines[-1]
     indent = begin[: begin.index("#")]
     question, _, label = begin[len(indent) + len(_BEGIN) + 1 :].partition(" ")
     if not question or not label:
         raise MarkerError(file, number, f"no question or no label; write '{_BEGIN} <question> <label>'")
+    question = renumber.get(question, question)
     if question not in questions:
         known = ", ".join(questions)
         raise MarkerError(file, number, f"the manifest has no question {question!r}; it has {known}")
@@ -246,16 +254,27 @@ def _block(lines: list[str], number: int, file: str, questions: Collection[str])
     if end[: end.index("#")] != indent:
         problem = f"END SOLUTION is not indented like its BEGIN SOLUTION in line {number}"
         raise MarkerError(file, number + len(lines) - 1, problem)
-    return Block(question, label, number, indent, tuple(lines), not indent and _only_defines(lines))
-
-
-def _only_defines(lines: list[str]) -> bool:
-    """Whether these lines are nothing but definitions of classes and functions."""
     try:
-        body = ast.parse("\n".join(lines)).body
+        body = [] if indent else ast.parse("\n".join(lines)).body
     except SyntaxError:  # a part of a statement
-        return False
-    return all(isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) for node in body)
+        body = []
+    return Block(question, label, number, indent, tuple(lines), _only_defines(body), _assigned_names(body))
+
+
+def _only_defines(body: list[ast.stmt]) -> bool:
+    """Whether there are statements, and all of them define classes and functions."""
+    return bool(body) and all(isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) for node in body)
+
+
+def _assigned_names(body: list[ast.stmt]) -> tuple[str, ...]:
+    """The names, each once, that statements assign which do nothing else; empty if one of them does."""
+    names: dict[str, None] = {}
+    for node in body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or not all(isinstance(it, ast.Name) for it in targets):
+            return ()
+        names |= dict.fromkeys(target.id for target in targets if isinstance(target, ast.Name))
+    return tuple(names)
 
 
 def _check_layout(block: Block, layout: _Layout, file: str) -> None:
@@ -293,10 +312,10 @@ def _check_stub(master: Master) -> None:
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     for block, row in rows:
         inside = any(node.body[0].lineno <= row <= (node.end_lineno or 0) for node in functions)
-        if not inside and not block.definitions:
+        if not inside and not block.definitions and not block.names:
             problem = (
                 "the block is not inside a function, and it is not a block at module level that only defines "
-                "classes and functions: the stub would fail when it is imported"
+                "classes and functions or only assigns names: the stub would fail when it is imported"
             )
             raise MarkerError(master.file, block.line, problem)
         try:

@@ -37,7 +37,7 @@ def gaps() -> Iterator[pytest.param]:
     for param in masters():
         _, master = param.values
         for block in master.blocks:
-            if block.definitions:
+            if block.definitions or block.names:
                 continue
             yield pytest.param(master, block, id=f"{param.id}-{block.label}")
 

@@ -259,7 +259,9 @@ def test_words_near_a_marker_are_no_marker():
 @pytest.mark.parametrize(
     ("header", "body"),
     [
-        ("", "z = 2"),
+        ("", "z = 2\nprint(z)"),
+        ("", "z = [0]\nz[0] = 2"),
+        ("", "z = 1\nz += 1"),
         ("class C:\n    y = 1\n", "z = 2"),
         ("class C:\n    y = 1\n", "def z(self): return 2"),
         ("if True:\n    y = 1\n", "def z(): return 2"),
@@ -327,6 +329,43 @@ def test_a_block_of_definitions_at_module_level_becomes_one_comment():
     alone = fill(master.stub, master.blocks[:1])
     assert "class Disc" in alone
     assert 'raise NotImplementedError("question 1.1: area")' in alone
+
+
+SETTINGS = """\
+import math
+
+width = 3
+# BEGIN SOLUTION 1.1 areas
+area = math.pi * width**2
+half: float = area / 2
+area = round(area)  # again
+# END SOLUTION
+print_area = None
+"""
+
+
+def test_a_block_of_assignments_at_module_level_becomes_names_without_values():
+    master = parse_master(SETTINGS, "m.py", QUESTIONS)
+    assert [block.names for block in master.blocks] == [("area", "half")]
+    assert master.stub == source(
+        """
+        import math
+
+        width = 3
+        # TODO 1.1 areas: write your code in the place of each None.
+        area = None
+        half = None
+        print_area = None
+        """
+    )
+    assert fill(master.stub, master.blocks) == SETTINGS
+
+
+def test_the_questions_of_a_shared_master_are_renumbered():
+    master = parse_master(SETTINGS.replace("1.1", "7.7"), "m.py", QUESTIONS, {"7.7": "1.1"})
+    assert master.blocks[0].message == "question 1.1: areas"
+    assert "# TODO 1.1 areas" in master.stub
+    assert fill(master.stub, master.blocks) == SETTINGS.replace("1.1", "7.7")
 
 
 def test_definitions_inside_a_function_still_become_an_error():
