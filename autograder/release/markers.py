@@ -24,6 +24,8 @@ import tokenize
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from autograder.language import _
+
 # Deliberately wider than the two markers, so that misspelled ones are met with an error and not passed over.
 _RESEMBLES = re.compile(r"(?i:#[\W_]*(?:begin|start|end|stop)[\W_]*solu)|(?:BEGIN|END)[\W_]*SOLUTION")
 _BEGIN = "# BEGIN SOLUTION"
@@ -79,18 +81,21 @@ class Block:
     @property
     def message(self) -> str:
         """Question and label: what the stub's NotImplementedError says."""
-        return f"question {self.question}: {self.label}"
+        return _("question {question}: {label}").format(question=self.question, label=self.label)
 
     @property
     def stub(self) -> tuple[str, ...]:
         """The lines that students get in its place: a comment; below it an error, or names without values."""
         if self.definitions:
-            return (f"# TODO {self.question} {self.label}: room for classes and functions of your own.",)
-        if self.names:
-            todo = f"# TODO {self.question} {self.label}: write your code in the place of each None."
+            what = _("room for classes and functions of your own.")
+        elif self.names:
+            what = _("write your code in the place of each None.")
+        else:
+            what = _("write your code here and remove the next line.")
+        todo = f"{self.indent}# TODO {self.question} {self.label}: {what}"
+        if self.definitions or self.names:
             return todo, *(f"{name} = None" for name in self.names)
-        todo = f"# TODO {self.question} {self.label}: write your code here and remove the next line."
-        return f"{self.indent}{todo}", f'{self.indent}raise NotImplementedError("{self.message}")'
+        return todo, f'{self.indent}raise NotImplementedError("{self.message}")'
 
 
 @dataclass(frozen=True)
