@@ -1,6 +1,7 @@
 # make demo   grades the reference submission that the repo ships
 # make test   lint, types, tests
 # make bench  seconds per submission, beside the plain way
+# make messages  sentences of the source into the catalogues of autograder/locale, which are compiled
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ READY := $(VENV)/.ready
 DEMO := ift6135_h25
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup test test-half test-rest lint types demo bench release clean
+.PHONY: setup test test-half test-rest lint types demo bench release messages clean
 
 setup: $(READY)
 
@@ -49,6 +50,9 @@ bench: $(READY)
 
 release: $(READY)
 	$(BIN)/genlab release
+
+messages: $(READY)
+	$(BIN)/python -m autograder.messages
 
 clean:
 	rm -rf build $(VENV)

@@ -175,6 +175,9 @@ class Assignment(_Model):
     assets: tuple[Asset, ...] = Field(default=(), description="given files that are not Python")
     checkpoints: tuple[Checkpoint, ...] = Field(default=(), description="trained weights that a student hands in")
     imports: tuple[str, ...] = Field(default=(), description="modules that a submission may import")
+    exported: bool = Field(
+        default=False, description="submissions are notebooks saved as .py: only what the graded names need is run"
+    )
     scratch_dirs: tuple[str, ...] = Field(default=(), description="folders that the working directory has")
     requirements: tuple[str, ...] = Field(default=(), description="lines of the student's requirements.txt")
     limits: Limits = Limits()
@@ -220,6 +223,11 @@ class Assignment(_Model):
             if name[:1].isupper() and name not in found.setdefault(module_name(unit.file), []):
                 found[module_name(unit.file)].append(name)
         return found
+
+    @property
+    def shared_modules(self) -> dict[str, str]:
+        """Module of a master that is shared under another name -> the submitted module, such as vae -> vae_solution."""
+        return {module_name(PurePosixPath(file.master).name): file.module for file in self.files if file.master}
 
     @property
     def points(self) -> float:

@@ -15,8 +15,11 @@ from pathlib import Path
 
 DOMAIN = "genlab"
 LOCALES = Path(__file__).with_name("locale")
+TRANSLATED = ("fr",)
+"""The languages that have a catalogue."""
 
-_current: ContextVar[gettext.NullTranslations] = ContextVar("language", default=gettext.NullTranslations())
+_ENGLISH = gettext.NullTranslations()
+_current: ContextVar[gettext.NullTranslations] = ContextVar("language", default=_ENGLISH)
 
 
 @contextlib.contextmanager
@@ -29,7 +32,7 @@ def speaking(language: str) -> Iterator[None]:
     Raises:
         FileNotFoundError: the language has no catalogue.
     """
-    found = gettext.NullTranslations() if language == "en" else gettext.translation(DOMAIN, LOCALES, [language])
+    found = _ENGLISH if language == "en" else gettext.translation(DOMAIN, LOCALES, [language])
     token = _current.set(found)
     try:
         yield
@@ -50,6 +53,11 @@ def N_(text: str) -> str:  # noqa: N802
 def plural(one: str, many: str, count: int, **values: object) -> str:
     """The form for `count`, in the language that is spoken, with `count` in `{n}` and the values in their names."""
     return _current.get().ngettext(one, many, count).format(n=count, **values)
+
+
+def number(value: float) -> str:
+    """A number as it is written in the language that is spoken, such as 2.5 or 2,5; with six digits at most."""
+    return f"{value:g}".replace(".", _("."))
 
 
 def both_forms(one: str, many: str) -> tuple[str, str]:

@@ -85,7 +85,7 @@ def _overview(report: Report, words: Words) -> list[str]:
     for question in report.questions:
         if question.manual_points:
             by_person = words.count(question.manual_points, words.by_person)
-            lines.append(f"{question.id} {question.title}: {by_person}")
+            lines.append(words.label.format(label=f"{question.id} {question.title}", text=by_person))
     return lines
 
 

@@ -28,6 +28,7 @@ from autograder.grading.report import (
     UnitResult,
 )
 from autograder.intake import Submission
+from autograder.language import plural, speaking
 from autograder.sandbox.jail import ISOLATING, LAYERS, ON, JailSettings
 from autograder.sandbox.preload import preload, quiet_environment
 
@@ -135,7 +136,14 @@ class Engine:
 
         def start_session(child_seed: int) -> Session:
             return Session(
-                self._zygote, given, self._probes, child_seed, session_limits, deadline, classes=self.assignment.classes
+                self._zygote,
+                given,
+                self._probes,
+                child_seed,
+                session_limits,
+                deadline,
+                classes=self.assignment.classes,
+                stand_ins=submission.stand_ins,
             )
 
         def start_long(
@@ -150,6 +158,7 @@ class Engine:
                 own,
                 deadline,
                 classes=self.assignment.classes,
+                stand_ins=submission.stand_ins,
                 files=files,
                 threads=threads,
             )
@@ -168,8 +177,9 @@ class Engine:
         )
         plugin = GradingPlugin(job)
         checks = [str(path) for path in sorted(self.assignment.checks.glob("test_*.py"))]
-        with _quiet_pytest():
+        with _quiet_pytest(), speaking(self.assignment.language):
             code = pytest.main([*_PYTEST_OPTIONS, f"--rootdir={self.assignment.checks}", *checks], plugins=[plugin])
+            processors = plural("{n} CPUs", "{n} CPUs", os.cpu_count() or 1)
         if plugin.fatal is not None:
             raise plugin.fatal
         if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
@@ -180,7 +190,7 @@ class Engine:
             seconds=round(time.monotonic() - clock, 2),
             python=platform.python_version(),
             torch=_torch_version(),
-            machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+            machine=f"{platform.system()} {platform.machine()}, {processors}",
             layers=self.layers,
             problem="\n".join(plugin.problems),
         )

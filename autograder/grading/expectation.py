@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from autograder.grading.outcomes import CheckFailed, Message
+from autograder.language import _, plural
 from autograder.sandbox.proxy import Remote
 from autograder.sandbox.wire import Opaque
 
@@ -71,11 +72,13 @@ class Expectation:
         hint = judge.named(mistakes)
         size = tuple(value.shape)
         got = (
-            f"the shape {size} is right, but {judge.different(right)} of {value.numel()} values are not."
+            _("the shape {shape} is right, but {wrong} of {count} values are not.").format(
+                shape=size, wrong=judge.different(right), count=value.numel()
+            )
             if value.numel() > 1
-            else "another value."
+            else _("another value.")
         )
-        raise CheckFailed(Message(f"the right values for {self._what}.", got, hint))
+        raise CheckFailed(Message(_("the right values for {what}.").format(what=self._what), got, hint))
 
     def tensor(self, shape: tuple[int, ...] | None = None, names: str = "") -> torch.Tensor:
         """The value is a finite float tensor of the given shape.
@@ -96,7 +99,11 @@ class Expectation:
             return
         named = [text for text, wrong in (mistakes or {}).items() if _same(value, wrong) and not _same(wrong, expected)]
         raise CheckFailed(
-            Message(f"the right {self._what}.", f"another {self._what}.", _looks_like(named[0]) if named else "")
+            Message(
+                _("the right {what}.").format(what=self._what),
+                _("another {what}.").format(what=self._what),
+                _looks_like(named[0]) if named else "",
+            )
         )
 
     def true(self, *, expected: str, got: str, hint: str = "") -> None:
@@ -119,50 +126,54 @@ class Expectation:
     def _wrong_type(self, value: Any) -> NoReturn:
         hint = ""
         if value is None:
-            got, hint = "None.", "a function without a return statement returns None."
+            got, hint = "None.", _("a function without a return statement returns None.")
         elif isinstance(value, (list, tuple)):
-            got = f"a {type(value).__name__} of length {len(value)}."
+            got = _("a {type} of length {length}.").format(type=type(value).__name__, length=len(value))
             if len(value) > 0 and all(isinstance(item, torch.Tensor) for item in value):
-                hint = "torch.stack or torch.cat makes one tensor of several."
+                hint = _("torch.stack or torch.cat makes one tensor of several.")
         elif isinstance(value, Opaque):
-            got = f"an object of type {value.type}."
+            got = _("an object of type {type}.").format(type=value.type)
         elif isinstance(value, Remote):
-            got = f"an object: {value!r}."
+            got = _("an object: {object}.").format(object=repr(value))
         else:
-            got = f"a value of type {type(value).__name__}."
-        raise CheckFailed(Message(f"{self._what} is a float tensor.", got, hint))
+            got = _("a value of type {type}.").format(type=type(value).__name__)
+        raise CheckFailed(Message(_("{what} is a float tensor.").format(what=self._what), got, hint))
 
     def _wrong_dtype(self, value: torch.Tensor) -> NoReturn:
         name = str(value.dtype).removeprefix("torch.")
         hint = {
-            torch.bool: "a comparison gives booleans.",
-            torch.float16: "half precision is too coarse here; compute in float32.",
-            torch.bfloat16: "half precision is too coarse here; compute in float32.",
-        }.get(value.dtype, "" if value.is_complex() else "integer division or .long() drops the fraction.")
-        raise CheckFailed(Message(f"{self._what} is a float32 tensor.", f"a tensor of dtype {name}.", hint))
+            torch.bool: _("a comparison gives booleans."),
+            torch.float16: _("half precision is too coarse here; compute in float32."),
+            torch.bfloat16: _("half precision is too coarse here; compute in float32."),
+        }.get(value.dtype, "" if value.is_complex() else _("integer division or .long() drops the fraction."))
+        expected = _("{what} is a float32 tensor.").format(what=self._what)
+        raise CheckFailed(Message(expected, _("a tensor of dtype {dtype}.").format(dtype=name), hint))
 
     def _wrong_shape(self, value: torch.Tensor, allowed: Sequence[tuple[int, ...]], names: str, hint: str) -> NoReturn:
         right, size = allowed[0], tuple(value.shape)
         if not hint:
             if value.dim() == 0 and right:
-                hint = "everything was summed or averaged into one number."
+                hint = _("everything was summed or averaged into one number.")
             elif len(size) == 2 and size[0] == size[1] and right == size[:1]:
-                hint = "(B,) and (B, 1) broadcast to (B, B); keepdim keeps the axis, squeeze removes it."
+                hint = _("(B,) and (B, 1) broadcast to (B, B); keepdim keeps the axis, squeeze removes it.")
             elif size == (*right, 1):
-                hint = "an axis of size 1 is left over."
+                hint = _("an axis of size 1 is left over.")
             elif len(size) > len(right) and size[: len(right)] == right:
-                hint = "an axis that should be summed or averaged is still there."
-        words = f" = {names}" if names else ""
-        raise CheckFailed(Message(f"{self._what} has the shape {right}{words}.", f"the shape {size}.", hint))
+                hint = _("an axis that should be summed or averaged is still there.")
+        expected = _("{what} has the shape {shape}.").format(
+            what=self._what, shape=f"{right} = {names}" if names else right
+        )
+        raise CheckFailed(Message(expected, _("the shape {shape}.").format(shape=size), hint))
 
     def _finite(self, value: torch.Tensor) -> None:
         nan, infinite = int(value.isnan().sum()), int(value.isinf().sum())
         if nan or infinite:
-            found = " and ".join(
-                f"{count} {word}" for count, word in ((nan, "NaN"), (infinite, "infinite values")) if count
-            )
-            hint = "look for log(0), a division by 0, the square root of a negative number, or exp of a large one."
-            raise CheckFailed(Message(f"{self._what} is finite.", f"{found} among {value.numel()} values.", hint))
+            kinds = [f"{nan} NaN"] if nan else []
+            kinds += [plural("{n} infinite values", "{n} infinite values", infinite)] if infinite else []
+            found = _("{first} and {second}").format(first=kinds[0], second=kinds[1]) if kinds[1:] else kinds[0]
+            hint = _("look for log(0), a division by 0, the square root of a negative number, or exp of a large one.")
+            got = _("{found} among {count} values.").format(found=found, count=value.numel())
+            raise CheckFailed(Message(_("{what} is finite.").format(what=self._what), got, hint))
 
 
 class _Comparison:
@@ -203,9 +214,9 @@ class _Comparison:
         return ""
 
 
-def expect(value: Any, what: str = "the result") -> Expectation:
-    """Judge `value`, which messages call `what`."""
-    return Expectation(value, what)
+def expect(value: Any, what: str = "") -> Expectation:
+    """Judge `value`, which messages call `what`, by default "the result"."""
+    return Expectation(value, what or _("the result"))
 
 
 def _as_float(number: float) -> float:
@@ -216,7 +227,7 @@ def _as_float(number: float) -> float:
 
 
 def _looks_like(mistake: str) -> str:
-    return f"it looks as if {mistake}."
+    return _("it looks as if {mistake}.").format(mistake=mistake)
 
 
 def _same(value: Any, other: Any) -> bool:

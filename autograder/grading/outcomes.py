@@ -9,7 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
+from autograder.language import N_, _, retold
+from autograder.sandbox.child import IMPORT_TOO_LONG
 from autograder.sandbox.errors import BadAnswer, ChildEnded, InputChanged, SubmissionError, SubmissionRaised
+from autograder.sandbox.modules import NO_CLASS
 
 _DECIMAL = re.compile(r"-?\d*\.\d+(?:[eE][-+]?\d+)?|-?\d+[eE][-+]?\d+|\b\d{6,}\b")
 _MESSAGE_LENGTH = 240
@@ -24,8 +27,12 @@ class Message:
     hint: str = ""
 
     def __str__(self) -> str:
-        parts = (("Expected: ", self.expected), ("Got: ", self.got), ("Hint: ", self.hint))
-        return "\n".join(label + text for label, text in parts if text)
+        parts = (
+            (_("Expected: {text}"), self.expected),
+            (_("Got: {text}"), self.got),
+            (_("Hint: {text}"), self.hint),
+        )
+        return "\n".join(label.format(text=text) for label, text in parts if text)
 
 
 class CheckFailed(AssertionError):
@@ -63,43 +70,47 @@ def describe_error(error: SubmissionError, what: str) -> Message:
     if isinstance(error, SubmissionRaised):
         if error.type == "NotImplementedError":
             if error.message and not error.lines:
-                return Message(got=f"{error.message}.")
+                return Message(got=f"{retold(error.message, NO_CLASS)}.")
             place = error.lines[-1].function if error.lines else what
-            return Message(got=f"{place} is not implemented yet (it raises NotImplementedError).")
-        text = _without_data(error.message)
-        return Message(got=f"your code raised {error.type}{': ' + text if text else ''}.", hint=_common_cause(error))
+            return Message(got=_("{place} is not implemented yet (it raises NotImplementedError).").format(place=place))
+        text = retold(_without_data(error.message), IMPORT_TOO_LONG)
+        raised = _("your code raised {error}: {text}.") if text else _("your code raised {error}.")
+        return Message(got=raised.format(error=error.type, text=text), hint=_common_cause(error))
     if isinstance(error, InputChanged):
         return Message(
-            expected=f"{error.function} leaves its arguments as they are.",
-            got=f"the values of {', '.join(error.names)} were changed in place.",
-            hint="the caller still needs them; write into a new tensor instead.",
+            expected=_("{function} leaves its arguments as they are.").format(function=error.function),
+            got=_("the values of {names} were changed in place.").format(names=", ".join(error.names)),
+            hint=_("the caller still needs them; write into a new tensor instead."),
         )
     if isinstance(error, ChildEnded):
-        return Message(got=f"the check was ended: {error}.", hint=_ENDED_HINTS.get(error.reason, ""))
+        ended = _("the check was ended: {reason}.").format(reason=error)
+        hint = _ENDED_HINTS.get(error.reason, "")
+        return Message(got=ended, hint=_(hint))
     assert isinstance(error, BadAnswer)
-    return Message(got=f"the result cannot be read: {error}.")
+    return Message(got=_("the result cannot be read: {reason}.").format(reason=error))
 
 
 _ENDED_HINTS = {
-    "time": "look for an endless loop, and for training or downloads that run when the file is imported.",
-    "memory": "look for tensors that grow with every step, or for broadcasting (B,) against (B, 1).",
-    "output": "look for a print inside a loop that does not end.",
-    "exit": "look for exit(), quit() or os._exit(); a file that is imported must not end the program.",
-    "disk": "nothing needs to be saved while the functions are checked.",
+    "time": N_("look for an endless loop, and for training or downloads that run when the file is imported."),
+    "memory": N_("look for tensors that grow with every step, or for broadcasting (B,) against (B, 1)."),
+    "output": N_("look for a print inside a loop that does not end."),
+    "exit": N_("look for exit(), quit() or os._exit(); a file that is imported must not end the program."),
+    "disk": N_("nothing needs to be saved while the functions are checked."),
 }
 
 
 def _common_cause(error: SubmissionRaised) -> str:
     if error.type == "ModuleNotFoundError":
-        return "only the course's own modules and the packages of requirements.txt can be imported."
+        return _("only the course's own modules and the packages of requirements.txt can be imported.")
     if error.type == "SystemExit":
-        return _ENDED_HINTS["exit"]
+        hint = _ENDED_HINTS["exit"]
+        return _(hint)
     if error.type in ("RuntimeError", "AssertionError") and ("CUDA" in error.message or "NVIDIA" in error.message):
-        return "there is no GPU here; use the device that is passed in instead of a fixed 'cuda'."
+        return _("there is no GPU here; use the device that is passed in instead of a fixed 'cuda'.")
     if "ellipsis" in error.message:
-        return "a placeholder ... is still there."
+        return _("a placeholder ... is still there.")
     if error.type == "PermissionError":
-        return "files, network and other programs are closed while the functions are checked."
+        return _("files, network and other programs are closed while the functions are checked.")
     return ""
 
 

@@ -18,11 +18,13 @@ from autograder.grading.outcomes import CheckFailed, CheckSkipped, CheckUngradab
 from autograder.grading.reference import Reference
 from autograder.grading.report import CheckResult, GenerationResult, Status
 from autograder.grading.seeds import Draw
+from autograder.language import _
 from autograder.sandbox.errors import ChildEnded, SandboxError, SubmissionError, SubmissionRaised
 from autograder.sandbox.proxy import Student
 from autograder.sandbox.session import Session
 
 Check = TypeVar("Check", bound=Callable[..., None])
+_UNIT = pytest.StashKey[str]()  # name of the unit of a check
 
 
 def points(unit: str, share: float | None = None) -> Callable[[Check], Check]:
@@ -153,6 +155,8 @@ class GradingPlugin:
         units = {unit.name: position for position, unit in enumerate(self.job.assignment.units)}
         names = [item.name for item in items]
         for item in items:
+            item.stash[_UNIT] = self._submitted_name(_marked_unit(item))
+        for item in items:
             if _unit_name(item) not in units:
                 raise ChecksError(f"{item.name}: the manifest has no unit {_unit_name(item)!r}")
             if names.count(item.name) > 1:
@@ -212,24 +216,26 @@ class GradingPlugin:
         """Skip what cannot pass: the file is not there or does not import, or a unit that is needed failed."""
         unit = self._unit(item)
         if unit.file in self.job.missing:
-            raise CheckSkipped(f"{unit.file} is not in the submission.")
+            raise CheckSkipped(_("{file} is not in the submission.").format(file=unit.file))
         module = unit.file.removesuffix(".py").replace("/", ".")
         if module in self._broken:
-            raise CheckSkipped(f"{unit.file} cannot be imported; see {self._broken[module]}.")
+            where = _("{file} cannot be imported; see the message of {check}.")
+            raise CheckSkipped(where.format(file=unit.file, check=self._broken[module]))
         if unit.name in self._unimplemented:
-            raise CheckSkipped("not implemented yet.")
+            raise CheckSkipped(_("not implemented yet."))
         needed = item.get_closest_marker("genlab_needs")
-        for name in needed.args if needed else ():
+        for name in map(self._submitted_name, needed.args if needed else ()):
             verdicts = [outcome.status for of, outcome in self.results if of == name]
             if not verdicts and not self.job.only:
                 raise ChecksError(f"{item.name} needs {name}, which has no check before it")
             if any(status is not Status.PASSED for status in verdicts):
-                raise CheckSkipped(f"this needs {name}, which is not right yet.")
+                raise CheckSkipped(_("this needs {unit}, which is not right yet.").format(unit=name))
 
     @pytest.fixture
     def student(self, request: pytest.FixtureRequest, draw: Draw) -> Iterator[Student]:
         """The submission, in a fresh child."""
-        self._student = student = Student(lambda: self.job.start_session(draw.child_seed))
+        names = self.job.assignment.shared_modules
+        self._student = student = Student(lambda: self.job.start_session(draw.child_seed), names)
         yield student
         student.close()
 
@@ -255,6 +261,11 @@ class GradingPlugin:
         """Says something to the student that costs nothing."""
         return self._remarks.setdefault(request.node.name, []).append
 
+    def _submitted_name(self, unit: str) -> str:
+        """The name of a unit in this assignment; a check that several share names the module of the master."""
+        module, _point, rest = unit.partition(".")
+        return f"{self.job.assignment.shared_modules.get(module, module)}.{rest}"
+
     def _unit(self, item: pytest.Item) -> Unit:
         return next(unit for unit in self.job.assignment.units if unit.name == _unit_name(item))
 
@@ -273,14 +284,14 @@ class GradingPlugin:
         if isinstance(error, CheckUngradable):
             return Status.UNGRADABLE, str(error), ""
         if isinstance(error, ChildEnded) and error.reason == "budget":
-            return Status.UNGRADABLE, "Not run: the time for the whole submission was used up.", ""
+            return Status.UNGRADABLE, _("Not run: the time for the whole submission was used up."), ""
         if isinstance(error, SubmissionError):
             return self._judge_error(item, error)
         if isinstance(error, SandboxError):
             self.problems.append(f"{item.name}: {error}")
-            return Status.UNGRADABLE, "The grader could not run this check; your instructor can see why.", ""
+            return Status.UNGRADABLE, _("The grader could not run this check; your instructor can see why."), ""
         self.problems.append(f"{item.name}: {self._call.excinfo.getrepr(style='short')}")
-        return Status.UNGRADABLE, "This check is broken; your instructor can see why.", ""
+        return Status.UNGRADABLE, _("This check is broken; your instructor can see why."), ""
 
     def _judge_error(self, item: pytest.Item, error: SubmissionError) -> tuple[Status, str, str]:
         unit = self._unit(item)
@@ -288,18 +299,21 @@ class GradingPlugin:
         message = str(describe_error(error, name))
         trace = "\n".join(map(str, error.lines)) if isinstance(error, SubmissionRaised) else ""
         if error.importing:
-            self._broken[error.importing] = f"the message of {item.name.removeprefix('test_')}"
-            return Status.FAILED, f"{unit.file} cannot be imported.\n{message}", trace
+            self._broken[error.importing] = item.name.removeprefix("test_")
+            lines = [message, *_advice(error)] if self.job.assignment.exported else [message]
+            return Status.FAILED, "\n".join([_("{file} cannot be imported.").format(file=unit.file), *lines]), trace
         blamed = self._blamed(error, unit)
         if blamed:
-            return Status.SKIPPED, f"This needs {blamed}, which does not work yet.\n{message}", trace
+            needed = _("This needs {unit}, which does not work yet.").format(unit=blamed)
+            return Status.SKIPPED, f"{needed}\n{message}", trace
         if isinstance(error, SubmissionRaised):
             if error.type == "NotImplementedError":
                 self._unimplemented.add(unit.name)
             cause = (error.type, error.message, *error.lines[-1:])
             first = self._causes.setdefault(cause, _title(item))
             if first != _title(item):
-                return Status.SKIPPED, f"This is the same error as in the check '{first}'.\n{message}", trace
+                same = _("This is the same error as in the check '{check}'.").format(check=first)
+                return Status.SKIPPED, f"{same}\n{message}", trace
         return Status.FAILED, message, trace
 
     def _blamed(self, error: SubmissionError, unit: Unit) -> str:
@@ -316,6 +330,18 @@ class GradingPlugin:
         return "" if passed else inner[-1].qualified
 
 
+def _advice(error: SubmissionError) -> list[str]:
+    """What helps where a line at module level stops an import."""
+    lines = [line for line in getattr(error, "lines", []) if line.function == "<module>"]
+    if not lines:
+        return []
+    advice = _(
+        "It stops at line {number} of {file}. If what is graded does not need this line, move it under "
+        "`if __name__ == '__main__':`; if it does, let it work without data, training and GPU."
+    )
+    return [advice.format(number=lines[-1].number, file=lines[-1].file)]
+
+
 def _unit_of(function: str, units: list[Unit]) -> Unit | None:
     """The unit that a function of a traceback is, or is of: that of the method before that of the class."""
     fitting = [unit for unit in units if f"{function}.".startswith(f"{unit.qualified}.")]
@@ -325,6 +351,10 @@ def _unit_of(function: str, units: list[Unit]) -> Unit | None:
 
 
 def _unit_name(item: pytest.Item) -> str:
+    return item.stash[_UNIT]
+
+
+def _marked_unit(item: pytest.Item) -> str:
     marker = item.get_closest_marker("genlab_points")
     if marker is None:
         raise ChecksError(f"{item.name} has no @points")
@@ -344,4 +374,4 @@ def _share(item: pytest.Item, items: list[pytest.Item]) -> float:
 def _title(item: pytest.Item) -> str:
     function: Any = getattr(item, "function", None)
     lines = (getattr(function, "__doc__", None) or item.name.removeprefix("test_").replace("_", " ")).splitlines()
-    return lines[0].strip()
+    return _(lines[0].strip())

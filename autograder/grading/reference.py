@@ -89,4 +89,5 @@ def load_reference(assignment: Assignment) -> Reference:
         modules = {file.module: importlib.import_module(file.module) for file in assignment.files}
     finally:
         finder.uninstall()
-    return Reference(modules)
+    shared = {name: modules[module] for name, module in assignment.shared_modules.items()}
+    return Reference({**modules, **shared})

@@ -8,6 +8,7 @@ import torch
 
 from autograder.grading.expectation import Mistakes, expect
 from autograder.grading.outcomes import CheckFailed, Message
+from autograder.language import _
 
 SIGMAS = 6.0
 
@@ -47,22 +48,22 @@ def expect_normal(
             break
     else:
         spread = torch.maximum(std, measured[1])  # noise that is too large moves the mean as well
-        expect(measured[0], "the mean of many samples").close_to(
+        expect(measured[0], _("the mean of many samples")).close_to(
             mean, rtol=slack, atol=mean_error * spread + slack * std, mistakes=mean_mistakes
         )
-        expect(measured[1], "the standard deviation of many samples").close_to(
+        expect(measured[1], _("the standard deviation of many samples")).close_to(
             std,
             rtol=std_error,
             atol=0.0,
-            mistakes={"no noise is added": torch.zeros_like(std), **(std_mistakes or {})},
+            mistakes={_("no noise is added"): torch.zeros_like(std), **(std_mistakes or {})},
         )
     centred = rows - measured[0][:, None]
     correlation = (centred[:-1] * centred[1:]).mean(1) / (measured[1][:-1] * measured[1][1:])
     if bool((correlation.abs() > SIGMAS / count**0.5).any()):
         raise CheckFailed(
             Message(
-                "every element of the batch has noise of its own.",
-                "elements of the batch that share their noise.",
-                "draw noise in the shape of the whole batch.",
+                _("every element of the batch has noise of its own."),
+                _("elements of the batch that share their noise."),
+                _("draw noise in the shape of the whole batch."),
             )
         )

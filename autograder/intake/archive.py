@@ -17,6 +17,7 @@ from autograder.intake.display import shown
 from autograder.intake.folder import open_regular
 from autograder.intake.signatures import HEAD_BYTES, is_zip, looks_like_text, recognise
 from autograder.intake.upload import Budget, Upload, UploadRefused, Wanted, is_junk, path_problem, plain_path
+from autograder.language import _
 
 MAX_RATIO = 200
 RATIO_COUNTS_FROM = 64 * 1024
@@ -64,11 +65,13 @@ def read_zip(path: Path, wanted: Wanted, limits: Limits) -> Upload:
     with open_regular(path) as raw:
         head = raw.read(HEAD_BYTES)
         if not head:
-            raise UploadRefused(f"{name} is empty (0 bytes); the upload was cut off, so make the zip again.")
+            cut_off = _("{name} is empty (0 bytes); the upload was cut off, so make the zip again.")
+            raise UploadRefused(cut_off.format(name=name))
         signature = recognise(head)
         if signature:
-            advice = signature.advice or "pack the files of the assignment as .zip and upload that"
-            raise UploadRefused(f"{name} is {signature.kind}, not a zip; {advice}.")
+            advice = signature.advice or _("pack the files of the assignment as .zip and upload that")
+            other_kind = _("{name} is {kind}, not a zip; {advice}.")
+            raise UploadRefused(other_kind.format(name=name, kind=signature.kind, advice=advice))
         if os.fstat(raw.fileno()).st_size > budget.total_bytes:
             budget.count_bytes(os.fstat(raw.fileno()).st_size)
         try:
@@ -77,16 +80,24 @@ def read_zip(path: Path, wanted: Wanted, limits: Limits) -> Upload:
             raise UploadRefused(_not_a_zip(name, head)) from None
         with archive:
             if not archive.infolist():
-                raise UploadRefused(f"{name} is an empty zip; put the files of the assignment into it.")
+                empty = _("{name} is an empty zip; put the files of the assignment into it.")
+                raise UploadRefused(empty.format(name=name))
             budget.count_entries(len(archive.infolist()))
             return _read_members(archive, wanted, budget)
 
 
 def _not_a_zip(name: str, head: bytes) -> str:
     if is_zip(head):
-        return f"{name} is damaged or cut off; make the zip again and upload it once more."
-    kind = "a text file" if looks_like_text(head) else "no zip file"
-    return f"{name} is {kind}, whatever its name says; pack the files of the assignment as .zip and upload that."
+        return _("{name} is damaged or cut off; make the zip again and upload it once more.").format(name=name)
+    if looks_like_text(head):
+        sentence = _(
+            "{name} is a text file, whatever its name says; pack the files of the assignment as .zip and upload that."
+        )
+    else:
+        sentence = _(
+            "{name} is no zip file, whatever its name says; pack the files of the assignment as .zip and upload that."
+        )
+    return sentence.format(name=name)
 
 
 def _read_members(archive: zipfile.ZipFile, wanted: Wanted, budget: Budget) -> Upload:
@@ -104,9 +115,11 @@ def _read_members(archive: zipfile.ZipFile, wanted: Wanted, budget: Budget) -> U
         path = plain_path(name)
         reason = path_problem(name) or _member_problem(info)
         if not reason and times[path] > 1:
-            reason = "several entries of the zip have this name, so none was taken; make a new zip that holds it once"
+            reason = _(
+                "several entries of the zip have this name, so none was taken; make a new zip that holds it once"
+            )
         if not reason and info.header_offset in overlapping:
-            reason = "not taken, because it shares bytes with another entry; make the zip again"
+            reason = _("not taken, because it shares bytes with another entry; make the zip again")
         limit = wanted(path)
         if not reason and limit is not None:
             reason = limit.problem(info.file_size)
@@ -124,7 +137,7 @@ def _read_members(archive: zipfile.ZipFile, wanted: Wanted, budget: Budget) -> U
         except _Rejected as rejection:
             upload.rejected.append((path, str(rejection)))
         except _DAMAGE:
-            reason = "not taken, because this part of the zip is damaged; make the zip again and upload it once more"
+            reason = _("not taken, because this part of the zip is damaged; make the zip again and upload it once more")
             upload.rejected.append((path, reason))
         else:
             if content is None:
@@ -138,15 +151,15 @@ def _member_problem(info: zipfile.ZipInfo) -> str:
     """Why the member must not be unpacked, from its entry in the central directory; empty if it may be."""
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG) or _names_a_link_target(info.extra):
-        return "not taken, because it is a link or a device and not a file; put the file itself into the zip"
+        return _("not taken, because it is a link or a device and not a file; put the file itself into the zip")
     if info.flag_bits & _ENCRYPTED:
-        return "not taken, because it is encrypted; make the zip again without a password"
+        return _("not taken, because it is encrypted; make the zip again without a password")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
-        return (
-            f"not taken, because it is compressed with {method}, which is not supported; "
+        method = _METHODS.get(info.compress_type) or _("method {number}").format(number=info.compress_type)
+        return _(
+            "not taken, because it is compressed with {method}, which is not supported; "
             "make the zip again with your system's own tool"
-        )
+        ).format(method=method)
     return ""
 
 
@@ -190,7 +203,7 @@ def _local_header_size(archive: zipfile.ZipFile, offset: int) -> int:
     header = archive.fp.read(_LOCAL_HEADER.size)
     if len(header) < _LOCAL_HEADER.size:
         return _LOCAL_HEADER.size
-    _, name_size, extra_size = _LOCAL_HEADER.unpack(header)
+    name_size, extra_size = _LOCAL_HEADER.unpack(header)[1:]
     return _LOCAL_HEADER.size + int(name_size) + int(extra_size)
 
 
@@ -211,11 +224,11 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget, *, 
             size += len(chunk)
             budget.count_bytes(len(chunk))
             if size > info.file_size:
-                raise _Rejected("not taken, because it is larger than the zip says; make the zip again")
+                raise _Rejected(_("not taken, because it is larger than the zip says; make the zip again"))
             if size > max(RATIO_COUNTS_FROM, MAX_RATIO * info.compress_size):
-                raise _Rejected("not taken, because it unpacks to far more than it should; leave it out of the zip")
+                raise _Rejected(_("not taken, because it unpacks to far more than it should; leave it out of the zip"))
             if keep:
                 kept += chunk
     if size != info.file_size:
-        raise _Rejected("not taken, because the zip is damaged there; make the zip again and upload it once more")
+        raise _Rejected(_("not taken, because the zip is damaged there; make the zip again and upload it once more"))
     return bytes(kept) if keep else None

@@ -12,6 +12,7 @@ from autograder.intake.ipython import comment_out, ipython_spans
 from autograder.intake.notebook import code_of_notebook
 from autograder.intake.signatures import HEAD_BYTES, is_zip, recognise
 from autograder.intake.syntax import parse
+from autograder.language import _, plural
 
 # The marks of UTF-32 come first, because that of UTF-32-LE begins with that of UTF-16-LE.
 _BOMS = (
@@ -53,26 +54,29 @@ def clean(raw: bytes, name: str) -> Cleaned:
     code = code_of_notebook(text)
     if code is not None:
         text = code
-        notes.append(
-            f"{name} holds a notebook and not Python code; its code cells were taken in their order. "
+        taken = _(
+            "{name} holds a notebook and not Python code; its code cells were taken in their order. "
             "Save the notebook as .py next time."
         )
+        notes.append(taken.format(name=name))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        raise SourceRefused(f"{name} holds NUL bytes or broken characters; save it as UTF-8 text and upload it again.")
+        broken = _("{name} holds NUL bytes or broken characters; save it as UTF-8 text and upload it again.")
+        raise SourceRefused(broken.format(name=name))
     text = _without_cookie(text)
     if not text.strip():
-        notes.append(f"{name} is empty; check that you saved it before you uploaded it.")
+        notes.append(_("{name} is empty; check that you saved it before you uploaded it.").format(name=name))
         return Cleaned(text, notes)
     return _clean_syntax(text, name, notes)
 
 
 def _refuse_other_kinds(raw: bytes, name: str) -> None:
     signature = recognise(raw[:HEAD_BYTES])
-    kind = signature.kind if signature else "a zip archive" if is_zip(raw) else ""
+    kind = signature.kind if signature else _("a zip archive") if is_zip(raw) else ""
     if kind:
-        advice = signature.advice if signature and signature.advice else "upload the Python file itself"
-        raise SourceRefused(f"{name} is {kind} and not Python code; {advice}.")
+        advice = signature.advice if signature and signature.advice else _("upload the Python file itself")
+        refusal = _("{name} is {kind} and not Python code; {advice}.")
+        raise SourceRefused(refusal.format(name=name, kind=kind, advice=advice))
 
 
 def _decode(raw: bytes, name: str) -> tuple[str, list[str]]:
@@ -82,19 +86,21 @@ def _decode(raw: bytes, name: str) -> tuple[str, list[str]]:
             try:
                 text = raw[len(mark) :].decode(codec).lstrip("\ufeff")
             except UnicodeDecodeError:
-                raise SourceRefused(
-                    f"{name} begins like {label} text but is not; save it as UTF-8 and upload it again."
-                ) from None
-            return text, [] if label == "UTF-8" else [f"{name} was {label}; it was converted to UTF-8."]
+                broken = _("{name} begins like {encoding} text but is not; save it as UTF-8 and upload it again.")
+                raise SourceRefused(broken.format(name=name, encoding=label)) from None
+            converted = _("{name} was {encoding}; it was converted to UTF-8.").format(name=name, encoding=label)
+            return text, [] if label == "UTF-8" else [converted]
     if b"\x00" in raw:
-        raise SourceRefused(f"{name} holds NUL bytes, so it is no text; save it as UTF-8 and upload it again.")
+        no_text = _("{name} holds NUL bytes, so it is no text; save it as UTF-8 and upload it again.")
+        raise SourceRefused(no_text.format(name=name))
     notes: list[str] = []
     cookie = _cookie(raw)
     if cookie and cookie.lower() not in ("utf-8", "utf8"):
         try:
             return raw.decode(_codec(cookie)), notes
         except (LookupError, ValueError):
-            notes.append(f"{name} names the encoding {shown(cookie)}, but is not written in it; it was read as UTF-8.")
+            other = _("{name} names the encoding {encoding}, but is not written in it; it was read as UTF-8.")
+            notes.append(other.format(name=name, encoding=shown(cookie)))
     try:
         return raw.decode("utf-8"), notes
     except UnicodeDecodeError as error:
@@ -103,7 +109,8 @@ def _decode(raw: bytes, name: str) -> tuple[str, list[str]]:
         text = raw.decode("cp1252")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
-    notes.append(f"{name}:{line}: not UTF-8; the file was read as Western European text. Save it as UTF-8 next time.")
+    guessed = _("{place}: not UTF-8; the file was read as Western European text. Save it as UTF-8 next time.")
+    notes.append(guessed.format(place=f"{name}:{line}"))
     return text, notes
 
 
@@ -157,13 +164,20 @@ def _clean_syntax(text: str, name: str, notes: list[str]) -> Cleaned:
     touched = sorted({n for first, last in (*spans, *syntax.ipython_spans) for n in range(first, last + 1)})
     if touched:
         lines = listed([str(line) for line in touched], limit=10)
-        were = "line {} was" if len(touched) == 1 else "lines {} were"
-        notes.append(f"{name}: {were.format(lines)} commented out, because only a notebook understands such commands.")
+        notes.append(
+            plural(
+                "{name}: line {lines} was commented out, because only a notebook understands such commands.",
+                "{name}: lines {lines} were commented out, because only a notebook understands such commands.",
+                len(touched),
+                name=name,
+                lines=lines,
+            )
+        )
     if syntax.message:
         python = ".".join(platform.python_version_tuple()[:2])
         message = shown(syntax.message, _MESSAGE_LIMIT)
-        notes.append(
-            f"{name}:{syntax.line}: Python {python} cannot read this file: {message}. "
-            f"Run `python {name}` and correct what it says."
+        unreadable = _(
+            "{place}: Python {python} cannot read this file: {message}. Run `python {name}` and correct what it says."
         )
+        notes.append(unreadable.format(place=f"{name}:{syntax.line}", python=python, message=message, name=name))
     return Cleaned(text, notes)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autograder.language import _, plural
+
 NAME_LIMIT = 80
 LISTED_NAMES = 5
 
@@ -25,7 +27,7 @@ def listed(names: Sequence[str], limit: int = LISTED_NAMES) -> str:
     """`a, b and c`, display-safe; of a long list the first `limit` names and how many more there are."""
     safe = [shown(name) for name in names[:limit]]
     if len(names) > limit:
-        return f"{', '.join(safe)} and {len(names) - limit} more"
+        return plural("{names} and {n} more", "{names} and {n} more", len(names) - limit, names=", ".join(safe))
     if len(safe) > 1:
-        return f"{', '.join(safe[:-1])} and {safe[-1]}"
+        return _("{first} and {second}").format(first=", ".join(safe[:-1]), second=safe[-1])
     return "".join(safe)

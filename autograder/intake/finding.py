@@ -12,7 +12,9 @@ from pathlib import PurePosixPath
 from autograder.assignment import Assignment, Checkpoint, SourceFile
 from autograder.intake.display import listed, shown
 from autograder.intake.upload import SizeLimit, Upload, Wanted, checkpoint_limit, source_limit
+from autograder.language import _
 
+_NOTEBOOK = ".ipynb"
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
 
 # How browsers and file managers name a second copy, in English and French.
@@ -29,6 +31,7 @@ class Match(IntEnum):
     WRONG_CASE = 1
     COPY = 2
     TEXT_EXTENSION = 3
+    NOTEBOOK = 4
 
 
 @dataclass
@@ -89,9 +92,13 @@ def _candidate(path: str, file: SourceFile | Checkpoint, assignment: Assignment)
     """How the uploaded `path` fits `file`: whether it lies in a wrong folder, and `match`; None if it does not.
 
     Only checkpoints may lie elsewhere: a source in another folder is another module. And a file that is exactly
-    another one of the assignment is no copy of this one.
+    another one of the assignment is no copy of this one. Where exports of notebooks are handed in, the notebook itself
+    will do.
     """
     elsewhere, found = False, match(path, file.name)
+    if found is None and assignment.exported and isinstance(file, SourceFile) and is_notebook(path):
+        source = path[: -len(_NOTEBOOK)] + PurePosixPath(file.name).suffix
+        found = Match.NOTEBOOK if match(source, file.name) is not None else None
     if found is None and isinstance(file, Checkpoint):
         elsewhere, found = True, match(path, PurePosixPath(file.name).name)
     if found is None:
@@ -129,19 +136,27 @@ def find_files(upload: Upload, assignment: Assignment) -> Findings:
         best = min(ranks.values())
         finalists = [path for path, rank in ranks.items() if rank == best]
         if len({upload.files[path] for path in finalists}) > 1:
-            findings.ambiguous[name] = (
-                f"{name}: {listed(finalists)} differ and none of them comes first, so none was taken; "
-                f"upload only the right one, named {name}."
-            )
+            findings.ambiguous[name] = _(
+                "{name}: {candidates} differ and none of them comes first, so none was taken; "
+                "upload only the right one, named {name}."
+            ).format(name=name, candidates=listed(finalists))
             continue
         chosen = findings.chosen[name] = finalists[0]
         rejected = [path for path, _ in upload.rejected if is_candidate(path, file, assignment)]
         unused = list(dict.fromkeys([*(path for path in ranks if path != chosen), *rejected]))
-        not_from = f" and not from {listed(unused)}" if unused else ""
-        rename = "" if best[0] == (False, Match.EXACT) else f"; please name the file {name} next time"
-        if not_from or rename:
-            findings.notes.append(f"{name}: taken from {shown(chosen)}{not_from}{rename}.")
+        misnamed = best[0] != (False, Match.EXACT)
+        if unused or misnamed:
+            note = _taken_from(misnamed, bool(unused))
+            findings.notes.append(note.format(name=name, chosen=shown(chosen), unused=listed(unused)))
     return findings
+
+
+def _taken_from(misnamed: bool, others: bool) -> str:
+    if misnamed and others:
+        return _("{name}: taken from {chosen} and not from {unused}; please name the file {name} next time.")
+    if misnamed:
+        return _("{name}: taken from {chosen}; please name the file {name} next time.")
+    return _("{name}: taken from {chosen} and not from {unused}.")
 
 
 def left_out(paths: Iterable[str], assignment: Assignment) -> list[str]:
@@ -152,17 +167,18 @@ def left_out(paths: Iterable[str], assignment: Assignment) -> list[str]:
         if any(match(path, name) is Match.EXACT for name in given):
             continue
         if any(match(path, file.name) is Match.EXACT for file in assignment.support):
-            reason = "the course's own version is used instead"
+            reason = _("the course's own version is used instead")
         elif is_notebook(path):
-            reason = "notebooks are not graded, only the .py files count"
+            reason = _("notebooks are not graded, only the .py files count")
         elif path.lower().endswith(_ARCHIVES):
-            reason = "archives inside an upload are not opened, so unpack them first if they hold your work"
+            reason = _("archives inside an upload are not opened, so unpack them first if they hold your work")
         else:
-            reason = "the assignment does not ask for it"
+            reason = _("the assignment does not ask for it")
         reasons.setdefault(reason, []).append(path)
-    return [f"{listed(paths)}: left out; {reason}." for reason, paths in reasons.items()]
+    said = _("{names}: left out; {reason}.")
+    return [said.format(names=listed(paths), reason=reason) for reason, paths in reasons.items()]
 
 
 def is_notebook(path: str) -> bool:
     """Whether `path` is named like a Jupyter notebook."""
-    return path.lower().endswith(".ipynb")
+    return path.lower().endswith(_NOTEBOOK)

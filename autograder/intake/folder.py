@@ -11,8 +11,9 @@ from pathlib import Path
 
 from autograder.assignment import Limits
 from autograder.intake.upload import Budget, Upload, Wanted, is_junk, path_problem
+from autograder.language import N_, _
 
-_LINK = "not taken, because it is a link; put the file itself into its place"
+_LINK = N_("not taken, because it is a link; put the file itself into its place")
 
 
 def open_regular(path: Path) -> io.FileIO:
@@ -34,13 +35,13 @@ def file_problem(path: Path) -> str:
     try:
         mode = path.lstat().st_mode
     except (OSError, ValueError):
-        return "not taken, because there is no such file; check the name and upload again"
+        return _("not taken, because there is no such file; check the name and upload again")
     if stat.S_ISLNK(mode):
-        return _LINK
+        return _(_LINK)
     if stat.S_ISDIR(mode):
-        return "not taken, because it is a folder; upload the folder alone, or the files in it"
+        return _("not taken, because it is a folder; upload the folder alone, or the files in it")
     if not stat.S_ISREG(mode):
-        return "not taken, because it is a device or a pipe and not a file; put a real file into its place"
+        return _("not taken, because it is a device or a pipe and not a file; put a real file into its place")
     return ""
 
 
@@ -55,7 +56,7 @@ def read_folder(folder: Path, wanted: Wanted, limits: Limits) -> Upload:
 
     def unreadable(error: OSError) -> None:
         where = Path(error.filename).relative_to(folder)
-        upload.rejected.append((where.as_posix(), "not taken, because the folder cannot be opened; upload it again"))
+        upload.rejected.append((where.as_posix(), _("not taken, because the folder cannot be opened; upload it again")))
 
     for here, folders, names in os.walk(folder, onerror=unreadable):
         below = Path(here).relative_to(folder)
@@ -64,7 +65,7 @@ def read_folder(folder: Path, wanted: Wanted, limits: Limits) -> Upload:
         budget.count_entries(len(folders) + len(names))
         for name in list(folders):
             path = (below / name).as_posix()
-            reason = _LINK if os.path.islink(os.path.join(here, name)) else path_problem(f"{path}/file")
+            reason = _(_LINK) if os.path.islink(os.path.join(here, name)) else path_problem(f"{path}/file")
             if reason:
                 folders.remove(name)
                 upload.rejected.append((path, reason))
@@ -80,7 +81,7 @@ def read_files(paths: Sequence[Path], wanted: Wanted, limits: Limits) -> Upload:
         UploadRefused: there are more files or bytes than the limits allow.
     """
     upload = Upload()
-    budget = Budget(paths[0].name if len(paths) == 1 else "the upload", limits)
+    budget = Budget(paths[0].name if len(paths) == 1 else _("the upload"), limits)
     budget.count_entries(len(paths))
     times = Counter(path.name for path in paths)
     for path in paths:
@@ -88,9 +89,8 @@ def read_files(paths: Sequence[Path], wanted: Wanted, limits: Limits) -> Upload:
             _take(path, path.name, wanted, budget, upload)
     for name, number in times.items():
         if number > 1:
-            upload.rejected.append(
-                (name, f"uploaded {number} times, so none was taken; upload the one that counts, and only that")
-            )
+            reason = _("uploaded {n} times, so none was taken; upload the one that counts, and only that")
+            upload.rejected.append((name, reason.format(n=number)))
     return upload
 
 
@@ -110,6 +110,6 @@ def _take(path: Path, name: str, wanted: Wanted, budget: Budget, upload: Upload)
                 if not reason:
                     upload.files[name] = file.read(size)
         except OSError:
-            reason = "not taken, because it cannot be read; upload it again"
+            reason = _("not taken, because it cannot be read; upload it again")
     if reason:
         upload.rejected.append((name, reason))

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autograder.language import N_, _
+
 HEAD_BYTES = 1024
 
 _TAR_MAGIC = slice(257, 262)
 _BINARY_MAGICS = (
-    (b"Rar!\x1a\x07", "a RAR archive", True),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", True),
-    (b"\x1f\x8b", "a gzip archive (.gz, .tar.gz)", True),
-    (b"BZh", "a bzip2 archive", True),
-    (b"\xfd7zXZ\x00", "an xz archive", True),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", True),
-    (b"%PDF", "a PDF document", False),
-    (b"\x89PNG", "a PNG picture", False),
-    (b"\xff\xd8\xff", "a JPEG picture", False),
-    (b"\xd0\xcf\x11\xe0", "an old Office document", False),
-    (b"\x7fELF", "a compiled program", False),
-    (b"MZ\x90", "a compiled program", False),
+    (b"Rar!\x1a\x07", N_("a RAR archive"), True),
+    (b"7z\xbc\xaf\x27\x1c", N_("a 7z archive"), True),
+    (b"\x1f\x8b", N_("a gzip archive (.gz, .tar.gz)"), True),
+    (b"BZh", N_("a bzip2 archive"), True),
+    (b"\xfd7zXZ\x00", N_("an xz archive"), True),
+    (b"\x28\xb5\x2f\xfd", N_("a Zstandard archive"), True),
+    (b"%PDF", N_("a PDF document"), False),
+    (b"\x89PNG", N_("a PNG picture"), False),
+    (b"\xff\xd8\xff", N_("a JPEG picture"), False),
+    (b"\xd0\xcf\x11\xe0", N_("an old Office document"), False),
+    (b"\x7fELF", N_("a compiled program"), False),
+    (b"MZ\x90", N_("a compiled program"), False),
 )
 
 
@@ -41,14 +43,15 @@ def recognise(head: bytes) -> Signature | None:
     """The kind of a file that begins with `head` (`HEAD_BYTES` of it); None for zip, plain text and the unknown."""
     for magic, kind, archive in _BINARY_MAGICS:
         if head.startswith(magic):
-            return Signature(kind, archive=archive)
+            return Signature(_(kind), archive=archive)
     if head[_TAR_MAGIC] == b"ustar":
-        return Signature("a tar archive", archive=True)
+        return Signature(_("a tar archive"), archive=True)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith(b"version https://git-lfs.github.com/spec/"):
-        return Signature("a Git LFS pointer", "run `git lfs pull` and upload the real file")
+        return Signature(_("a Git LFS pointer"), _("run `git lfs pull` and upload the real file"))
     if text.startswith((b"<!doctype html", b"<html")):
-        return Signature("a web page", "download the file itself (button 'Raw' or 'Download') and upload that")
+        advice = _("download the file itself (button 'Raw' or 'Download') and upload that")
+        return Signature(_("a web page"), advice)
     return None
 
 

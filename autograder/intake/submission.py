@@ -12,10 +12,12 @@ from autograder.assignment import Assignment, Checkpoint, SourceFile
 from autograder.intake.archive import read_zip
 from autograder.intake.cleaning import SourceRefused, clean
 from autograder.intake.display import listed, shown
+from autograder.intake.exported import Exported, slice_files
 from autograder.intake.finding import Findings, find_files, is_candidate, is_notebook, left_out, wanted_by
 from autograder.intake.folder import file_problem, open_regular, read_files, read_folder
 from autograder.intake.signatures import HEAD_BYTES, is_zip, recognise
 from autograder.intake.upload import Upload, UploadRefused, Wanted
+from autograder.language import _, plural, speaking
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,12 @@ class Submission:
         name: name of the upload, safe to show.
         digest: SHA-256, in hex, of names, cleaned sources and checkpoints; the same work has the same digest, however
             it was packed.
-        sources: file of the manifest -> its cleaned text.
+        sources: file of the manifest -> its cleaned text; where the assignment's files are exported notebooks, without
+            what need not run.
         checkpoints: checkpoint of the manifest -> its bytes as they were uploaded; nobody has looked into them.
         missing: files of the manifest that are not among the sources, in the manifest's order.
         missing_checkpoints: checkpoints of the manifest that are not among the checkpoints, in the manifest's order.
+        stand_ins: modules that have to have stand-ins when the sources are imported.
         notes: sentences for the student on what was changed, chosen or left out, safe to show.
         refusal: one sentence why nothing could be taken; empty if something was.
     """
@@ -42,17 +46,24 @@ class Submission:
     refusal: str = ""
     checkpoints: dict[str, bytes] = field(default_factory=dict)
     missing_checkpoints: list[str] = field(default_factory=list)
+    stand_ins: tuple[str, ...] = ()
 
 
 def read_submission(paths: Sequence[Path], assignment: Assignment) -> Submission:
     """Read one zip, one folder, one `.py` file, or several files that were uploaded side by side.
 
-    Whatever is wrong with the upload stands in the result, as a refusal or as notes; nothing is executed.
+    Whatever is wrong with the upload stands in the result, as a refusal or as notes, in the language of the
+    assignment; nothing is executed.
     """
+    with speaking(assignment.language):
+        return _read_submission(paths, assignment)
+
+
+def _read_submission(paths: Sequence[Path], assignment: Assignment) -> Submission:
     paths = [path.absolute() for path in paths]
     name = shown(paths[0].name) if paths else ""
     if len(paths) > 1:
-        name = f"{name} and {len(paths) - 1} more"
+        name = plural("{names} and {n} more", "{names} and {n} more", len(paths) - 1, names=name)
     wanted = wanted_by(assignment)
     try:
         upload = _read(paths, wanted, assignment)
@@ -81,7 +92,8 @@ def read_submission(paths: Sequence[Path], assignment: Assignment) -> Submission
         if any(wanted(path) is not None for path, _ in upload.rejected) or not upload.others:
             problems += rejections
         notes += left_out(sorted(upload.others), assignment)
-        reason = " ".join([f"Nothing could be taken from {name}.", *(problems or absent_files)[:1]])
+        nothing = _("Nothing could be taken from {name}.").format(name=name)
+        reason = " ".join([nothing, *(problems or absent_files)[:1]])
         return _refused(name, assignment, notes, reason)
     notes += _said_of_checkpoints(_absent(assignment.checkpoints, upload, findings, assignment), assignment)
     notes += left_out(sorted(upload.others), assignment)
@@ -90,12 +102,14 @@ def read_submission(paths: Sequence[Path], assignment: Assignment) -> Submission
         for file in assignment.checkpoints
         if file.name in findings.chosen
     }
+    exported = slice_files(sources, assignment) if assignment.exported else Exported(sources)
     return Submission(
         name,
         digest_of(sources, checkpoints),
-        sources,
+        exported.sources,
         [file.name for file in assignment.files if file.name not in sources],
-        notes,
+        [*notes, *exported.notes],
+        stand_ins=exported.stand_ins,
         checkpoints=checkpoints,
         missing_checkpoints=[file.name for file in assignment.checkpoints if file.name not in checkpoints],
     )
@@ -133,7 +147,8 @@ def _refused(name: str, assignment: Assignment, notes: list[str], refusal: str) 
 
 def _read(paths: Sequence[Path], wanted: Wanted, assignment: Assignment) -> Upload:
     if not paths:
-        raise UploadRefused(f"Nothing was uploaded; hand in {_all_of([file.name for file in assignment.files])}.")
+        asked = _all_of([file.name for file in assignment.files])
+        raise UploadRefused(_("Nothing was uploaded; hand in {names}.").format(names=asked))
     if len(paths) > 1:
         return read_files(paths, wanted, assignment.limits)
     path = paths[0]
@@ -144,7 +159,7 @@ def _read(paths: Sequence[Path], wanted: Wanted, assignment: Assignment) -> Uplo
         return _read_archive(path / lone, wanted, assignment) if lone else upload
     problem = file_problem(path)
     if problem:
-        raise UploadRefused(f"{shown(path.name)}: {problem}.")
+        raise UploadRefused(_("{names}: {reason}.").format(names=shown(path.name), reason=problem))
     return (
         _read_archive(path, wanted, assignment) if _is_archive(path) else read_files(paths, wanted, assignment.limits)
     )
@@ -154,12 +169,12 @@ def _read_archive(path: Path, wanted: Wanted, assignment: Assignment) -> Upload:
     try:
         upload = read_zip(path, wanted, assignment.limits)
     except OSError:
-        raise UploadRefused(f"{shown(path.name)} cannot be read; upload it again.") from None
+        unreadable = _("{name} cannot be read; upload it again.").format(name=shown(path.name))
+        raise UploadRefused(unreadable) from None
     inner = _lone_zip(upload)
     if inner:
-        raise UploadRefused(
-            f"{shown(path.name)} holds nothing but {shown(inner)}; unpack that one and zip the files themselves."
-        )
+        nested = _("{name} holds nothing but {inner}; unpack that one and zip the files themselves.")
+        raise UploadRefused(nested.format(name=shown(path.name), inner=shown(inner)))
     return upload
 
 
@@ -208,10 +223,24 @@ def _said_of_checkpoints(absent: list[str], assignment: Assignment) -> list[str]
     if not absent:
         return []
     if not needed:
-        return [f"{_all_of(bonus)}: not in the upload; only the bonus needs {'it' if len(bonus) == 1 else 'them'}."]
-    model = "this model" if len(absent) == 1 else "these models"
-    calm = f" ({_all_of(bonus)} would be for the bonus alone)" if bonus else ""
-    return [f"{_all_of(absent)}: not in the upload, so the samples of {model} cannot be scored{calm}."]
+        return [
+            plural(
+                "{names}: not in the upload; only the bonus needs it.",
+                "{names}: not in the upload; only the bonus needs them.",
+                len(bonus),
+                names=_all_of(bonus),
+            )
+        ]
+    calm = _(" ({names} would be for the bonus alone)").format(names=_all_of(bonus)) if bonus else ""
+    return [
+        plural(
+            "{names}: not in the upload, so the samples of this model cannot be scored{calm}.",
+            "{names}: not in the upload, so the samples of these models cannot be scored{calm}.",
+            len(absent),
+            names=_all_of(absent),
+            calm=calm,
+        )
+    ]
 
 
 def _is_for_bonus(checkpoint: str, assignment: Assignment) -> bool:
@@ -233,9 +262,16 @@ def _said_of_files(names: list[str], upload: Upload) -> list[str]:
         return []
     notebooks = sorted(path for path in upload.others if is_notebook(path))
     if notebooks:
-        return [
-            f"{_all_of(names)}: not in the upload, and notebooks are not graded; save the cells of "
-            f"{listed(notebooks)} that belong there as {_all_of(names)}, and upload that."
-        ]
-    what = "it under exactly this name" if len(names) == 1 else "them under exactly these names"
-    return [f"{_all_of(names)}: not in the upload; add {what}."]
+        export = _(
+            "{names}: not in the upload, and notebooks are not graded; save the cells of {notebooks} that belong "
+            "there as {names}, and upload that."
+        )
+        return [export.format(names=_all_of(names), notebooks=listed(notebooks))]
+    return [
+        plural(
+            "{names}: not in the upload; add it under exactly this name.",
+            "{names}: not in the upload; add them under exactly these names.",
+            len(names),
+            names=_all_of(names),
+        )
+    ]

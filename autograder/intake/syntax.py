@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 
 from autograder.intake import syntax_child
+from autograder.language import N_, _
 
 SECONDS = 20.0
 
@@ -18,7 +19,7 @@ class Syntax:
 
     Attributes:
         line: line of the error, from 1; 0 if the source parses.
-        message: the parser's words; empty if the source parses.
+        message: the parser's words, or that it gave up; empty if the source parses.
         ipython_spans: first and last line of each statement that only calls `get_ipython()`.
     """
 
@@ -27,7 +28,7 @@ class Syntax:
     ipython_spans: tuple[tuple[int, int], ...] = ()
 
 
-_TOO_COMPLEX = Syntax(1, syntax_child.TOO_COMPLEX)
+TOO_COMPLEX = N_("it is nested too deeply or too large")
 
 
 def parse(source: str) -> Syntax:
@@ -47,12 +48,12 @@ def parse(source: str) -> Syntax:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return _TOO_COMPLEX
+        return Syntax(1, _(TOO_COMPLEX))
     if child.returncode < 0:  # ended by a signal: the parser crashed or used up its time
-        return _TOO_COMPLEX
+        return Syntax(1, _(TOO_COMPLEX))
     if child.returncode > 0:
         raise RuntimeError(f"the parser's process failed: {child.stderr.decode(errors='replace')[-500:]}")
     answer = json.loads(child.stdout)
     if "spans" in answer:
         return Syntax(ipython_spans=tuple((first, last) for first, last in answer["spans"]))
-    return Syntax(answer["line"], answer["message"])
+    return Syntax(answer["line"], answer["message"] or _(TOO_COMPLEX))

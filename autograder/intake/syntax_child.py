@@ -14,7 +14,6 @@ import warnings
 
 MEMORY_BYTES = 512 * 1024 * 1024
 CPU_SECONDS = 10
-TOO_COMPLEX = "it is nested too deeply or too large"
 
 
 def _limit() -> None:
@@ -50,7 +49,10 @@ def _ipython_statements(tree: ast.Module, lines: list[bytes]) -> list[tuple[int,
 
 
 def examine(source: bytes) -> dict[str, object]:
-    """`{"spans": [[first, last], ...]}`, or `{"line": number, "message": text}` if `source` does not parse."""
+    """`{"spans": [[first, last], ...]}`, or `{"line": number, "message": text}` if `source` does not parse.
+
+    The text is the parser's; it is empty where the source is nested too deeply or too large for the parser.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -60,7 +62,7 @@ def examine(source: bytes) -> dict[str, object]:
     except ValueError as error:
         return {"line": 1, "message": str(error)}
     except (MemoryError, RecursionError, SystemError):
-        return {"line": 1, "message": TOO_COMPLEX}
+        return {"line": 1, "message": ""}
     return {"spans": _ipython_statements(tree, source.split(b"\n"))}
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from autograder.assignment import Limits
 from autograder.intake.display import listed, shown
+from autograder.language import _
 
 MAX_DEPTH = 10
 
@@ -30,7 +31,10 @@ class SizeLimit:
 
     def problem(self, size: int) -> str:
         """Why a file of `size` bytes is not taken; empty if it is small enough."""
-        return "" if size <= self.size else f"not taken, because it is larger than {self.words}; {self.advice}"
+        if size <= self.size:
+            return ""
+        too_large = _("not taken, because it is larger than {size}; {advice}")
+        return too_large.format(size=self.words, advice=self.advice)
 
 
 # The limit of a file that is read; None for one that is only named.
@@ -39,13 +43,13 @@ Wanted = Callable[[str], SizeLimit | None]
 
 def source_limit(kilobytes: int) -> SizeLimit:
     """The limit of a source file."""
-    return SizeLimit(kilobytes * _KB, f"{kilobytes} kB", "hand in the source code alone")
+    return SizeLimit(kilobytes * _KB, _("{n} kB").format(n=kilobytes), _("hand in the source code alone"))
 
 
 def checkpoint_limit(megabytes: int) -> SizeLimit:
     """The limit of a checkpoint."""
-    advice = "save the weights alone (model.state_dict()), or make the model smaller"
-    return SizeLimit(megabytes * _MB, f"{megabytes} MB", advice)
+    advice = _("save the weights alone (model.state_dict()), or make the model smaller")
+    return SizeLimit(megabytes * _MB, _("{n} MB").format(n=megabytes), advice)
 
 
 class UploadRefused(Exception):
@@ -71,7 +75,8 @@ class Upload:
         by_reason: dict[str, list[str]] = {}
         for path, reason in sorted(self.rejected, key=lambda item: first(item[0]) is None):
             by_reason.setdefault(reason, []).append(path)
-        return [f"{listed(paths)}: {reason}." for reason, paths in by_reason.items()]
+        said = _("{names}: {reason}.")
+        return [said.format(names=listed(paths), reason=reason) for reason, paths in by_reason.items()]
 
 
 class Budget:
@@ -88,37 +93,39 @@ class Budget:
         """Raises UploadRefused: there are more entries than the assignment allows."""
         self.entries -= number
         if self.entries < 0:
-            raise UploadRefused(
-                f"{self._name} holds more than {self._limits.upload_entries} files; hand in the files of the "
-                "assignment only, without data, repositories and virtual environments."
+            refusal = _(
+                "{name} holds more than {n} files; hand in the files of the assignment only, without data, "
+                "repositories and virtual environments."
             )
+            raise UploadRefused(refusal.format(name=self._name, n=self._limits.upload_entries))
 
     def count_bytes(self, number: int, largest: Sequence[str] = ()) -> None:
         """Raises UploadRefused: there are more bytes than the assignment allows; `largest` are named."""
         self.total_bytes -= number
         if self.total_bytes < 0:
-            example = f" (the largest: {listed(largest)})" if largest else ""
-            raise UploadRefused(
-                f"{self._name} is larger than {self._limits.upload_mb} MB when unpacked{example}; hand in the files "
-                "of the assignment only, without data, other checkpoints and virtual environments."
+            example = _(" (the largest: {names})").format(names=listed(largest)) if largest else ""
+            refusal = _(
+                "{name} is larger than {n} MB when unpacked{example}; hand in the files of the assignment only, "
+                "without data, other checkpoints and virtual environments."
             )
+            raise UploadRefused(refusal.format(name=self._name, n=self._limits.upload_mb, example=example))
 
 
 def path_problem(name: str) -> str:
     """Why the file called `name` in the upload is not taken; empty if its name is a plain relative path."""
     parts = name.split("/")
     if any(unicodedata.category(char) == "Cc" for char in name):
-        return "not taken, because the name holds control characters; rename it and upload again"
+        return _("not taken, because the name holds control characters; rename it and upload again")
     if "\\" in name:
-        return "not taken, because the name holds a backslash; rename it, or zip with your system's own tool"
+        return _("not taken, because the name holds a backslash; rename it, or zip with your system's own tool")
     if name.startswith("/") or _DRIVE.match(name):
-        return "not taken, because the path is absolute; zip the folder of the assignment itself"
+        return _("not taken, because the path is absolute; zip the folder of the assignment itself")
     if ".." in parts:
-        return "not taken, because the path contains '..'; zip the folder of the assignment itself"
+        return _("not taken, because the path contains '..'; zip the folder of the assignment itself")
     if len(parts) > MAX_DEPTH + 1:
-        return f"not taken, because it lies more than {MAX_DEPTH} folders deep; move it to the top"
+        return _("not taken, because it lies more than {n} folders deep; move it to the top").format(n=MAX_DEPTH)
     if not plain_path(name):
-        return "not taken, because it has no name; make the zip again"
+        return _("not taken, because it has no name; make the zip again")
     return ""
 
 

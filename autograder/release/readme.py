@@ -5,90 +5,32 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from autograder.assignment import Assignment, Question
+from autograder.language import N_, _, number, plural, speaking
 from autograder.release.markers import Block
 
-
-class _Words(NamedTuple):
-    """The words of one language that stand in tables."""
-
-    files: tuple[str, str, str]
-    submitted: tuple[str, str, str, str]
-    questions: tuple[str, str, str, str]
-    complete: str
-    unchanged: str
-    given: str
-    script: str
-    handout: str
-    requirements: str
-    kinds: Mapping[str, str]
-    of_which_auto: str
-    part: str
-    parts: str
-    total: str
-    nothing: str
-    adapt: str
-    bonus: str
-
-
-_WORDS = {
-    "en": _Words(
-        files=("File", "What it holds", "For you"),
-        submitted=("File", "Question", "Function or method", "Points"),
-        questions=("Question", "Title", "Points", "Graded"),
-        complete="complete and hand in",
-        unchanged="hand in as it is",
-        given="given",
-        script="given, to run",
-        handout="the questions",
-        requirements="the packages to install",
-        kinds={"auto": "auto-graded", "training": "training", "written": "written"},
-        of_which_auto="{} auto-graded",
-        part="1 part",
-        parts="{} parts",
-        total="total",
-        nothing="no points of its own",
-        adapt="adapt and hand in",
-        bonus="bonus",
-    ),
-    "fr": _Words(
-        files=("Fichier", "Contenu", "Pour vous"),
-        submitted=("Fichier", "Question", "Fonction ou méthode", "Points"),
-        questions=("Question", "Titre", "Points", "Correction"),
-        complete="à compléter et à remettre",
-        unchanged="à remettre tel quel",
-        given="fourni",
-        script="fourni, à lancer",
-        handout="les questions",
-        requirements="les paquets à installer",
-        kinds={"auto": "correction automatique", "training": "entraînement", "written": "réponse écrite"},
-        of_which_auto="dont {} en correction automatique",
-        part="1 partie",
-        parts="{} parties",
-        total="total",
-        nothing="pas de points propres",
-        adapt="à adapter et à remettre",
-        bonus="bonus",
-    ),
-}
+_KINDS = {"auto": N_("auto-graded"), "training": N_("training"), "written": N_("written")}
 
 
 def render_readme(assignment: Assignment, files: Mapping[str, str], blocks: Mapping[str, Sequence[Block]]) -> str:
-    """Render the README.
+    """Render the README, in the language of the assignment.
 
     Args:
-        assignment: the manifest; its language decides the language of the text.
+        assignment: the manifest.
         files: name and text of every other text file of the release but the assets.
         blocks: the solution blocks of each submitted file; a file without one does not wait for code.
 
     Raises:
         SyntaxError: a `.py` file in `files` is not valid Python.
     """
-    words = _WORDS[assignment.language]
+    with speaking(assignment.language):
+        return _render(assignment, files, blocks)
+
+
+def _render(assignment: Assignment, files: Mapping[str, str], blocks: Mapping[str, Sequence[Block]]) -> str:
     modules = {name: ast.parse(text, name) for name, text in files.items() if name.endswith(".py")}
     summaries = {name: _summary(module) for name, module in modules.items()}
     sources = (*assignment.files, *assignment.support, *assignment.extras)
@@ -106,21 +48,22 @@ def render_readme(assignment: Assignment, files: Mapping[str, str], blocks: Mapp
     to_complete = frozenset(name for name, own in blocks.items() if own)
     return environment.get_template(f"readme_{assignment.language}.md.jinja").render(
         title=assignment.title,
-        total=f"{assignment.points:g}",
-        parts=words.part if parts == 1 else words.parts.format(parts),
-        bonus=f"{bonus:g}" if bonus else "",
+        total=number(assignment.points),
+        parts=plural("{n} part", "{n} parts", parts),
+        bonus=number(bonus) if bonus else "",
         handout="handout.md" in files,
-        files=_file_table(assignment, words, files, summaries, to_complete, scripts),
+        files=_file_table(assignment, files, summaries, to_complete, scripts),
         room=any(block.definitions for own in blocks.values() for block in own),
-        submitted=_submitted_table(assignment, words),
+        submitted=_submitted_table(assignment),
         checkpoints=[checkpoint.name for checkpoint in assignment.checkpoints],
         sources=[file.name for file in assignment.files],
-        questions=_question_table(assignment, words),
+        questions=_question_table(assignment),
         scratch=assignment.scratch_dirs,
         kinds={question.kind for question in assignment.questions},
         report=any(question.kind != "auto" for question in assignment.questions),
         training=[question for question in assignment.questions if question.kind == "training"],
         scripts=[(name, summaries[name]) for name in scripts],
+        number=number,
         script_width=max((len(name) for name in scripts), default=0),
     )
 
@@ -148,50 +91,52 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _file_table(
     assignment: Assignment,
-    words: _Words,
     files: Mapping[str, str],
     summaries: Mapping[str, str],
     to_complete: frozenset[str],
     scripts: Sequence[str],
 ) -> str:
-    roles = {file.name: words.adapt if file.prefilled else words.unchanged for file in assignment.files}
-    roles |= dict.fromkeys(to_complete, words.complete)
-    roles |= {file.name: words.given for file in assignment.support}
-    roles |= {file.name: words.script if file.name in scripts else words.given for file in assignment.extras}
-    roles |= {asset.name: words.given for asset in assignment.assets}
+    roles = {
+        file.name: _("adapt and hand in") if file.prefilled else _("hand in as it is") for file in assignment.files
+    }
+    roles |= dict.fromkeys(to_complete, _("complete and hand in"))
+    roles |= {file.name: _("given") for file in assignment.support}
+    roles |= {file.name: _("given, to run") if file.name in scripts else _("given") for file in assignment.extras}
+    roles |= {asset.name: _("given") for asset in assignment.assets}
     rows = [(f"`{name}`", summaries.get(name, ""), role) for name, role in roles.items()]
     if "handout.md" in files:
-        rows.insert(0, ("`handout.md`", words.handout, ""))
-    rows.append(("`requirements.txt`", words.requirements, ""))
-    return _table(words.files, rows)
+        rows.insert(0, ("`handout.md`", _("the questions"), ""))
+    rows.append(("`requirements.txt`", _("the packages to install"), ""))
+    return _table((_("File"), _("What it holds"), _("For you")), rows)
 
 
-def _submitted_table(assignment: Assignment, words: _Words) -> str:
+def _submitted_table(assignment: Assignment) -> str:
     units = [(question.id, unit) for question in assignment.questions for unit in question.units]
     rows = []
     for file in assignment.files:
         own = [(question, unit) for question, unit in units if unit.file == file.name]
         for question, unit in own:
             name = unit.name.removeprefix(f"{file.module}.")
-            rows.append((f"`{file.name}`", question, f"`{name}`", f"{unit.points:g}"))
+            rows.append((f"`{file.name}`", question, f"`{name}`", number(unit.points)))
         if not own:
-            rows.append((f"`{file.name}`", "", words.nothing, ""))
-    return _table(words.submitted, rows)
+            rows.append((f"`{file.name}`", "", _("no points of its own"), ""))
+    return _table((_("File"), _("Question"), _("Function or method"), _("Points")), rows)
 
 
-def _question_table(assignment: Assignment, words: _Words) -> str:
+def _question_table(assignment: Assignment) -> str:
     rows = []
     for part in assignment.parts:
-        mark = f" ({words.bonus})" if part.bonus else ""
-        rows += [(q.id, q.title + mark, f"{q.points:g}", _graded(q, words)) for q in part.questions]
-    rows.append((words.total, "", f"{assignment.points:g}", ""))
+        title = _("{title} (bonus)") if part.bonus else "{title}"
+        rows += [(q.id, title.format(title=q.title), number(q.points), _graded(q)) for q in part.questions]
+    rows.append((_("total"), "", number(assignment.points), ""))
     if bonus := sum(part.points for part in assignment.parts if part.bonus):
-        rows.append((words.bonus, "", f"{bonus:g}", ""))
-    return _table(words.questions, rows)
+        rows.append((_("bonus"), "", number(bonus), ""))
+    return _table((_("Question"), _("Title"), _("Points"), _("Graded")), rows)
 
 
-def _graded(question: Question, words: _Words) -> str:
-    kind = words.kinds[question.kind]
+def _graded(question: Question) -> str:
+    name = _KINDS[question.kind]
+    kind = _(name)
     if question.kind == "auto" or not question.auto_points:
         return kind
-    return f"{kind}, {words.of_which_auto.format(f'{question.auto_points:g}')}"
+    return _("{kind}, {points} auto-graded").format(kind=kind, points=number(question.auto_points))

@@ -30,6 +30,7 @@ _MARK_FLOOD = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
 _TAB = " " * 4
+_GAP = re.compile(r"[^\S\u00a0]+")  # the no-break space stays: French typography needs it
 
 
 def clean_text(text: str, max_chars: int = TEXT_CHARS, max_lines: int = TEXT_LINES) -> str:
@@ -45,9 +46,9 @@ def clean_text(text: str, max_chars: int = TEXT_CHARS, max_lines: int = TEXT_LIN
 
 
 def clean_line(text: str, max_chars: int = LINE_CHARS) -> str:
-    """One line of plain text: as `clean_text`, with every run of white space made one space."""
+    """One line of plain text: as `clean_text`, with every run of white space made one space, but no-break spaces."""
     text = cut_middle(text, _RAW_FACTOR * max_chars, separator=" ")
-    words = _without_unwanted(" ".join(_ESCAPE_SEQUENCE.sub("", text).split()))
+    words = _without_unwanted(_GAP.sub(" ", _ESCAPE_SEQUENCE.sub("", text)).strip())
     return cut_middle(words, max_chars, separator=" ")
 
 

@@ -155,7 +155,7 @@ class _Printer:
             self.fact(words.problem, run.problem)
         self.fact(words.seed, str(run.seed))
         self.fact(words.digest, self.report.submission.digest)
-        self.fact(words.duration, f"{words.number(run.seconds)} s")
+        self.fact(words.duration, words.seconds.format(n=words.number(run.seconds)))
         self.fact(words.machine, f"Python {run.python}, torch {run.torch}, {run.machine}")
 
     def row(

@@ -2,8 +2,8 @@
 
 Requests and answers are frames of `wire`. A request is a dict with an `op`:
 
-    load        sources, classes, probes, seed, threads    install the sources and the guards
-    import      module, seed                  import a module of the submission
+    load        sources, classes, stand_ins, probes, seed, threads    install the sources and the guards
+    import      module, seed, seconds         import a module of the submission
     get         target                        value of an attribute
     set         target, value                 set an attribute
     call        target, args, kwargs, wrt, cotangent    call; with `wrt` also gradients
@@ -14,23 +14,28 @@ An answer is `{"value": ...}` (with `grads` and `changed` for a call) or `{"erro
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import importlib
 import inspect
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 
+from autograder.language import N_
 from autograder.sandbox import wire
 from autograder.sandbox.guards import install_guards, seed_everything, unchanged
 from autograder.sandbox.modules import SUBMISSION, SourceFinder
 from autograder.sandbox.probes import Probe
+from autograder.sandbox.stand_ins import StandIn, StandInFinder
 
 PROBES = "genlab_probes"
+IMPORT_TOO_LONG = N_("the import takes too long")
 
 
 class _Channel:
@@ -65,7 +70,7 @@ class _Objects:
         self._probes: dict[int, Any] = {}
 
     def stand_for(self, item: Any) -> wire.Handle | None:
-        if type(item).__module__ in ("numpy", "builtins") and not callable(item):
+        if isinstance(item, StandIn) or (type(item).__module__ in ("numpy", "builtins") and not callable(item)):
             return None
         if isinstance(item, (bool, int, float, str, list, tuple, dict)) and not isinstance(item, Probe):
             return None
@@ -124,19 +129,44 @@ def run_child(descriptor: int, layers: dict[str, str]) -> None:
 
 
 def _load(
-    objects: _Objects, sources: dict[str, str], classes: dict[str, list[str]], probes: str, seed: int, threads: int
+    objects: _Objects,
+    sources: dict[str, str],
+    classes: dict[str, list[str]],
+    probes: str,
+    seed: int,
+    threads: int,
+    stand_ins: Sequence[str] = (),
 ) -> dict[str, Any]:
     torch.set_num_threads(threads)
     install_guards()
     seed_everything(seed)
+    if stand_ins:
+        StandInFinder(stand_ins).install()
     SourceFinder({**sources, f"{PROBES}.py": probes}, classes).install()
     return {"value": None}
 
 
-def _import(objects: _Objects, module: str, seed: int) -> dict[str, Any]:
-    importlib.import_module(module)
+def _import(objects: _Objects, module: str, seed: int, seconds: float = 0.0) -> dict[str, Any]:
+    with _ending_after(seconds):
+        importlib.import_module(module)
     seed_everything(seed)
     return {"value": None}
+
+
+@contextlib.contextmanager
+def _ending_after(seconds: float) -> Iterator[None]:
+    """Raise a TimeoutError in the block after some seconds, so that its traceback names the line; 0: never."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError(IMPORT_TOO_LONG)
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _get(objects: _Objects, target: wire.Ref) -> dict[str, Any]:

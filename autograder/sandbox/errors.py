@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from autograder.language import _
+
 
 @dataclass(frozen=True)
 class SourceLine:
@@ -16,7 +18,8 @@ class SourceLine:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.file}, line {self.number}, in {self.function}\n    {self.text}"
+        place = _("{file}, line {number}, in {function}")
+        return place.format(file=self.file, number=self.number, function=self.function) + f"\n    {self.text}"
 
 
 class SandboxError(Exception):
@@ -55,7 +58,8 @@ class InputChanged(SubmissionError):
         self.names = names
 
     def __str__(self) -> str:
-        return f"{self.function} changes its argument {', '.join(self.names)} in place; work on a new tensor instead"
+        changes = _("{function} changes its argument {names} in place; work on a new tensor instead")
+        return changes.format(function=self.function, names=", ".join(self.names))
 
 
 class ChildEnded(SubmissionError):

@@ -11,7 +11,10 @@ from collections.abc import Mapping, Sequence
 from types import CodeType, ModuleType
 from typing import Any
 
+from autograder.language import N_
+
 SUBMISSION = "submission"  # first part of the file names that tracebacks show
+NO_CLASS = N_("{file} has no class {name}")
 
 
 def file_label(name: str) -> str:
@@ -106,6 +109,6 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
 def _placeholder(file: str, name: str) -> type:
     def missing(self: Any, *args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError(f"{file} has no class {name}")
+        raise NotImplementedError(NO_CLASS.format(file=file, name=name))
 
     return type(name, (), {"__init__": missing, "__module__": file})

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
+from autograder.language import _
 from autograder.sandbox import wire
 from autograder.sandbox.child import gradient_inputs, gradients
-from autograder.sandbox.errors import BadAnswer
-from autograder.sandbox.session import Session, reference_to
+from autograder.sandbox.session import Session, foreign_answer, reference_to
 
 
 class Remote:
@@ -39,15 +39,17 @@ class Remote:
         return _localise(self._session, self._session.call(self._ref, args, kwargs)["value"])
 
     def __repr__(self) -> str:
-        return f"<{self._kind or '.'.join(self._ref.path) or 'object'} of the submission>"
+        name = self._kind or ".".join(self._ref.path) or _("object")
+        return _("<{name} of the submission>").format(name=name)
 
 
 class Student:
     """The submission, as a namespace of its modules. The child starts at the first use of a module."""
 
-    def __init__(self, start: Callable[[], Session]) -> None:
-        """`start` makes the session."""
+    def __init__(self, start: Callable[[], Session], names: Mapping[str, str] | None = None) -> None:
+        """`start` makes the session; `names` are those of modules that a check calls by another name."""
         self._start = start
+        self._names = names or {}
         self._session: Session | None = None
 
     @property
@@ -65,6 +67,7 @@ class Student:
     def __getattr__(self, module: str) -> Remote:
         if module.startswith("_"):
             raise AttributeError(module)
+        module = self._names.get(module, module)
         self.session.import_module(module)
         return Remote(self.session, wire.Ref({"module": module}))
 
@@ -96,7 +99,7 @@ def parameter_names(remote: Remote) -> tuple[list[str], list[str]]:
     answer = remote._session.request({"op": "signature", "target": remote._ref})["value"]
     names, required = (answer.get(key) if isinstance(answer, dict) else None for key in ("names", "required"))
     if not isinstance(names, list) or not isinstance(required, list):
-        raise BadAnswer("the answer is not one that the child gives")
+        raise foreign_answer()
     return [str(name) for name in names], [str(name) for name in required]
 
 
@@ -122,7 +125,7 @@ def value_and_gradients(
         answer = function._session.call(function._ref, args, kwargs, keys, cotangent)
         grads = answer.get("grads")
         if grads is not None and not (isinstance(grads, list) and all(isinstance(g, torch.Tensor) for g in grads)):
-            raise BadAnswer("the answer is not one that the child gives")
+            raise foreign_answer()
         return _localise(function._session, answer["value"]), grads
     names = {**{str(i): arg for i, arg in enumerate(args)}, **kwargs}
     for key in keys:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder.language import _, number, retold
 from autograder.sandbox import scratch, wire
 from autograder.sandbox.errors import (
     BadAnswer,
@@ -26,6 +27,7 @@ from autograder.sandbox.zygote import Exit, Zygote
 
 _START_SECONDS = 30.0
 _DISK_CHECK_SECONDS = 0.5
+_OWN_SHARE = 0.8  # of the time for an import, after which the child itself ends it and names the line
 _FILE_ROOM = 8192  # what a file takes beyond its length
 _OUT_OF_MEMORY = (
     "can't allocate memory",
@@ -59,6 +61,7 @@ class Session:
         deadline: float = float("inf"),
         *,
         classes: Mapping[str, Sequence[str]] | None = None,
+        stand_ins: Sequence[str] = (),
         files: Mapping[str, bytes] | None = None,
         threads: int = 1,
     ) -> None:
@@ -72,6 +75,7 @@ class Session:
             limits: see `SessionLimits`.
             deadline: `time.monotonic()` at which the whole submission's time is up; every limit is cut to it.
             classes: module -> classes that it should define; see `modules.SourceFinder`.
+            stand_ins: modules in whose place quiet ones stand; see `stand_ins.StandInFinder`.
             files: relative path -> content, to lie in the child's working folder; it can read them, not change them.
             threads: number of threads that torch may compute with.
         """
@@ -85,6 +89,7 @@ class Session:
         self._deadline = deadline
         self._zygote = zygote
         self._seed = seed
+        self._finds_slow_line = bool(stand_ins)
         self._imported: set[str] = set()
         self._ended: ChildEnded | None = None
         self._channel, theirs = socket.socketpair()
@@ -104,6 +109,7 @@ class Session:
             hello = self._read_frame(_START_SECONDS)
             self.layers = {str(k): str(v) for k, v in hello["layers"].items()}
             load = {"op": "load", "sources": sources, "probes": probes, "seed": seed, "threads": threads}
+            load["stand_ins"] = list(stand_ins)
             load["classes"] = {module: list(names) for module, names in (classes or {}).items()}
             self.request(load, _START_SECONDS)
         except (ChildEnded, BadAnswer, SubmissionRaised, KeyError, TypeError) as error:
@@ -121,7 +127,9 @@ class Session:
         if name in self._imported:
             return
         try:
-            self.request({"op": "import", "module": name, "seed": self._seed}, self.limits.import_seconds)
+            seconds = self.limits.import_seconds * _OWN_SHARE if self._finds_slow_line else 0.0
+            request = {"op": "import", "module": name, "seed": self._seed, "seconds": seconds}
+            self.request(request, self.limits.import_seconds)
         except SubmissionError as error:
             error.importing = name
             raise
@@ -154,7 +162,7 @@ class Session:
         )
         changed = answer.get("changed")
         if isinstance(changed, list) and changed:
-            raise InputChanged(target.path[-1] if target.path else "the call", [str(name)[:60] for name in changed])
+            raise InputChanged(target.path[-1] if target.path else _("the call"), [str(name)[:60] for name in changed])
         return answer
 
     def request(self, request: dict[str, Any], seconds: float | None = None) -> dict[str, Any]:
@@ -171,23 +179,21 @@ class Session:
         self._write(frame, self.limits.call_seconds)
         answer = self._read_frame(self.limits.call_seconds if seconds is None else seconds)
         if not isinstance(answer, dict):
-            raise self._end(BadAnswer("the answer is not one that the child gives"))
+            raise self._end(foreign_answer())
         error = answer.get("error")
         if isinstance(error, dict):
             raise self._raised(error)
         if "value" not in answer:
-            raise self._end(BadAnswer("the answer is not one that the child gives"))
+            raise self._end(foreign_answer())
         return answer
 
     def _raised(self, error: dict[str, Any]) -> Exception:
         kind, text = str(error.get("type"))[:100], str(error.get("message"))
         if kind == "WireError":
-            return BadAnswer(text[:200])
+            return BadAnswer(retold(text[:200], wire.TOO_DEEP, wire.TOO_LARGE))
         if kind in ("MemoryError", "OutOfMemoryError") or any(sign in text.lower() for sign in _OUT_OF_MEMORY):
-            return ChildEnded(
-                f"it asked for more than the {self._zygote.settings.memory_mb} MB of memory that a check may use",
-                "memory",
-            )
+            asked = _("it asked for more than the {size} MB of memory that a check may use")
+            return ChildEnded(asked.format(size=self._zygote.settings.memory_mb), "memory")
         own = error.get("own") is True
         return SubmissionRaised(kind, "" if own else text[:2000], as_source_lines(error.get("lines")), own)
 
@@ -240,17 +246,14 @@ class Session:
                 now = time.monotonic()
                 if now >= ends:
                     if self._deadline <= now:
-                        raise self._end(ChildEnded("the time for the whole submission was used up", "budget"))
-                    raise self._end(ChildEnded(f"it did not finish within {seconds:g} seconds and was stopped", "time"))
+                        raise self._end(ChildEnded(_("the time for the whole submission was used up"), "budget"))
+                    late = _("it did not finish within {seconds} seconds and was stopped")
+                    raise self._end(ChildEnded(late.format(seconds=number(seconds)), "time"))
                 if now >= disk_check:
                     disk_check = now + _DISK_CHECK_SECONDS
                     if scratch.holds_more_than(self._disk_bytes, self._scratch, self._pid):
-                        raise self._end(
-                            ChildEnded(
-                                f"it wrote more than {self.limits.disk_bytes >> 20} MB of files, or thousands of them",
-                                "disk",
-                            )
-                        )
+                        wrote = _("it wrote more than {size} MB of files, or thousands of them")
+                        raise self._end(ChildEnded(wrote.format(size=self.limits.disk_bytes >> 20), "disk"))
                 ready = {key.fd for key, _ in selector.select(min(ends, disk_check) - now)}
                 if self._pipe in ready and not self._drain():
                     selector.unregister(self._pipe)
@@ -265,14 +268,14 @@ class Session:
         self._printed += len(part)
         self.output += part[: max(0, self.limits.output_kept - len(self.output))]
         if self._printed > self.limits.output_max:
-            raise self._end(
-                ChildEnded(f"it printed more than {self.limits.output_max >> 20} MB and was stopped", "output")
-            )
+            printed = _("it printed more than {size} MB and was stopped")
+            raise self._end(ChildEnded(printed.format(size=self.limits.output_max >> 20), "output"))
         return bool(part)
 
     def _lost(self) -> Exception:
         """The child closed its end: find out how it ended."""
-        for _ in range(200):  # a child that exits by itself needs a moment; one that only closed the channel is killed
+        # a child that exits by itself needs a moment; one that only closed the channel is killed
+        for _wait in range(200):
             if _is_zombie(self._pid):
                 break
             time.sleep(0.005)
@@ -302,6 +305,11 @@ class Session:
         self.close()
 
 
+def foreign_answer() -> BadAnswer:
+    """An answer that no child gives by itself."""
+    return BadAnswer(_("the answer is not one that the child gives"))
+
+
 def reference_to(item: Any) -> wire.Ref | None:
     """What stands for an object of the grader, a remote object or a probe, on its way to the child; else None."""
     if hasattr(item, "__genlab_ref__"):
@@ -323,14 +331,16 @@ def _is_zombie(pid: int) -> bool:
 
 def _explain(exit: Exit) -> ChildEnded:
     if exit.signal == signal.SIGSEGV:
-        return ChildEnded("its process crashed (segmentation fault)", "crash")
+        return ChildEnded(_("its process crashed (segmentation fault)"), "crash")
     if exit.signal == signal.SIGXCPU:
-        return ChildEnded("it used more processor time than a check may use and was stopped", "time")
+        return ChildEnded(_("it used more processor time than a check may use and was stopped"), "time")
     if exit.signal == signal.SIGKILL:
-        return ChildEnded("its process was killed before it answered (too much memory, or it killed itself)", "killed")
+        killed = _("its process was killed before it answered (too much memory, or it killed itself)")
+        return ChildEnded(killed, "killed")
     if exit.signal:
-        return ChildEnded(f"its process was ended by a signal ({_signal_name(exit.signal)})", "crash")
-    return ChildEnded("its process ended before it answered (such as by exit())", "exit")
+        signalled = _("its process was ended by a signal ({name})").format(name=_signal_name(exit.signal))
+        return ChildEnded(signalled, "crash")
+    return ChildEnded(_("its process ended before it answered (such as by exit())"), "exit")
 
 
 def _signal_name(number: int) -> str:

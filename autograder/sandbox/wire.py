@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.language import N_, _
+
 MAGIC = b"GLW1"
 PREFIX = struct.Struct("<4sIQ")
 MAX_HEADER = 8 << 20
@@ -31,6 +33,9 @@ MAX_BUFFERS = 256 << 20
 MAX_DEPTH = 24
 MAX_NODES = 200_000
 MAX_OTHER_KEYS = 1000
+TOO_DEEP = N_("the value is nested too deeply or has too many parts")
+TOO_LARGE = N_("the value is larger than {size} MB")
+"""What `encode` says: in the child too, where nothing is translated."""
 
 _DTYPES = {
     str(dtype).removeprefix("torch."): dtype
@@ -99,7 +104,7 @@ def encode(value: Any, keep: Callable[[Any], Handle | Ref | None] | None = None)
         nonlocal nodes
         nodes += 1
         if depth > MAX_DEPTH or nodes > MAX_NODES:
-            raise WireError("the value is nested too deeply or has too many parts")
+            raise WireError(_(TOO_DEEP))
         if item is None or type(item) in (bool, int, float, str):
             return item
         if type(item) is list:
@@ -138,13 +143,13 @@ def encode(value: Any, keep: Callable[[Any], Handle | Ref | None] | None = None)
     header = json.dumps(tree(value, 0), separators=(",", ":")).encode("utf-8", "surrogatepass")
     total = sum(map(len, buffers))
     if len(header) > MAX_HEADER or total > MAX_BUFFERS:
-        raise WireError(f"the value is larger than {MAX_BUFFERS >> 20} MB")
+        raise WireError(_(TOO_LARGE).format(size=MAX_BUFFERS >> 20))
     return b"".join((PREFIX.pack(MAGIC, len(header), total), header, *buffers))
 
 
 def _require_within_cap(size: int) -> None:
     if size > MAX_BUFFERS:
-        raise WireError(f"the value is larger than {MAX_BUFFERS >> 20} MB")
+        raise WireError(_(TOO_LARGE).format(size=MAX_BUFFERS >> 20))
 
 
 def _pack_tensor(tensor: torch.Tensor, buffers: list[bytes]) -> dict[str, Any] | None:
@@ -166,9 +171,9 @@ def frame_size(prefix: bytes, max_buffers: int = MAX_BUFFERS) -> int:
     """
     magic, header, buffers = PREFIX.unpack(prefix)
     if magic != MAGIC:
-        raise WireError("something that is not a frame was written to the channel")
+        raise WireError(_("something that is not a frame was written to the channel"))
     if header > MAX_HEADER or buffers > max_buffers:
-        raise WireError(f"the value is larger than {max_buffers >> 20} MB")
+        raise WireError(_(TOO_LARGE).format(size=max_buffers >> 20))
     return int(header + buffers)
 
 
@@ -178,7 +183,7 @@ def decode(prefix: bytes, body: bytes) -> Any:
     Raises:
         WireError: the frame is malformed in any way.
     """
-    _, header_size, _ = PREFIX.unpack(prefix)
+    header_size = PREFIX.unpack(prefix)[1]
     try:
         header = json.loads(body[:header_size].decode("utf-8", "surrogatepass"))
         reader = _Reader(memoryview(body)[header_size:])
@@ -186,9 +191,9 @@ def decode(prefix: bytes, body: bytes) -> Any:
     except WireError:
         raise
     except Exception as error:  # a stranger chose these bytes
-        raise WireError(f"a malformed value was sent: {type(error).__name__}") from error
+        raise WireError(_("a malformed value was sent: {fault}").format(fault=type(error).__name__)) from error
     if reader.left:
-        raise WireError("a frame has more bytes than its values")
+        raise WireError(_("a frame has more bytes than its values"))
     return value
 
 
@@ -201,7 +206,7 @@ class _Reader:
     def value(self, item: Any, depth: int) -> Any:
         self.nodes += 1
         if depth > MAX_DEPTH or self.nodes > MAX_NODES:
-            raise WireError("a value is nested too deeply or has too many parts")
+            raise WireError(_("a value is nested too deeply or has too many parts"))
         if isinstance(item, list):
             return [self.value(part, depth + 1) for part in item]
         if not isinstance(item, dict):
@@ -221,13 +226,13 @@ class _Reader:
         if "ref" in item:
             root = self.value(item["ref"], depth + 1)
             return Ref(root, tuple(root.pop("path")))
-        raise WireError("a malformed value was sent: unknown kind")
+        raise WireError(_("a malformed value was sent: {fault}").format(fault=_("unknown kind")))
 
     def _key(self, item: Any, depth: int) -> Any:
         if type(item) is not str:  # the hashes of numbers can be chosen to collide, which costs quadratic time
             self.other_keys += 1
             if self.other_keys > MAX_OTHER_KEYS:
-                raise WireError(f"dictionaries have more than {MAX_OTHER_KEYS} keys that are not text")
+                raise WireError(_("dictionaries have more than {n} keys that are not text").format(n=MAX_OTHER_KEYS))
         key = self.value(item, depth + 1)
         hash(key)
         return key
@@ -236,7 +241,7 @@ class _Reader:
         sizes = [size for size in shape if type(size) is int and 0 <= size < 1 << 40]
         expected = math.prod(sizes) * itemsize
         if len(sizes) != len(shape) or len(sizes) > 16 or expected != declared or declared > len(self.left):
-            raise WireError("a tensor's shape does not agree with its bytes")
+            raise WireError(_("a tensor's shape does not agree with its bytes"))
         _require_within_cap(math.prod(size or 1 for size in sizes))  # an empty one costs memory when it is summed up
         data, self.left = bytearray(self.left[:declared]), self.left[declared:]
         return sizes, data

@@ -197,7 +197,7 @@ def test_french(report):
     report.language = "fr"
     results = gradescope_results(report)
     validate_results(results)
-    assert results["output"].startswith("correction automatique : 62 / 87")
+    assert results["output"].startswith("correction automatique\u00a0: 62 / 87")
     assert entry(results, "2.1.4")["name"].endswith("(non exécuté)")
 
 

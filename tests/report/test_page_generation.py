@@ -99,7 +99,7 @@ def test_without_evaluations_there_is_no_table_and_no_picture(generation_report)
 def test_french(generation_report):
     generation_report.language = "fr"
     page = parsed(generation_report)
-    assert page.find("p", "figure") == ["55,8 / 84 + 22,99 / 30 en bonus Automatique"]
+    assert page.find("p", "figure") == ["55,8 / 84 + 22,99 / 30 en bonus Correction automatique"]
     assert "2 la meilleure 200 168 84,0 % 78,3 à 88,4 % 90,0 %" in rows(page)
     assert len(page.find("li", "partly")) == 2
     assert not re.search(r"partly|[Tt]he second classifier, which|For the instructor|Accuracy\b(?! of)", page.text)

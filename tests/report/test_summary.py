@@ -37,7 +37,7 @@ def test_bonus_stands_apart_in_the_headline(generation_report):
         "auto-graded 55.8 / 84 + 22.99 / 30 bonus; 3 points could not be judged; 4 points wait for a person"
     )
     assert headline(generation_report, words_for("fr")).startswith(
-        "correction automatique : 55,8 / 84 + 22,99 / 30 en bonus ; 3 points"
+        "correction automatique\u00a0: 55,8 / 84 + 22,99 / 30 en bonus\u00a0; 3 points"
     )
 
 
@@ -86,7 +86,7 @@ def test_a_unit_stands_partly_if_nothing_in_it_failed_altogether(generation_repo
 def test_the_heading_of_a_check_has_points_where_they_are_a_part(generation_report):
     partly = generation_report.parts[0].questions[2].units[0].checks[0]
     assert check_heading(partly, 32, ENGLISH) == "partly: accuracy of the samples (28.8 / 32)"
-    assert check_heading(partly, 32, words_for("fr")) == "partiel : accuracy of the samples (28,8 / 32)"
+    assert check_heading(partly, 32, words_for("fr")) == "partiel\u00a0: accuracy of the samples (28,8 / 32)"
     partly.credit = None
     assert check_heading(partly, 32, ENGLISH) == "failed: accuracy of the samples"
 
