@@ -14,6 +14,11 @@ from contextvars import ContextVar
 from pathlib import Path
 
 DOMAIN = "genlab"
+"""The catalogue of what the grader says."""
+
+MASTERS = "masters"
+"""The catalogue of the words in the files that students get."""
+
 LOCALES = Path(__file__).with_name("locale")
 TRANSLATED = ("fr",)
 """The languages that have a catalogue."""
@@ -38,6 +43,15 @@ def speaking(language: str) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def masters_catalogue(language: str) -> gettext.NullTranslations:
+    """The words of released files in a language.
+
+    Raises:
+        FileNotFoundError: the language has no catalogue.
+    """
+    return _ENGLISH if language == "en" else gettext.translation(MASTERS, LOCALES, [language])
 
 
 def _(text: str) -> str:

@@ -1,8 +1,9 @@
 """Keeps the catalogues of `autograder/locale`: `make messages`. Needs the `dev` extra.
 
-What a catalogue holds is what a student of a course in its language can read: the sentences that the package marks by
-the functions of `autograder.language`, and the titles of checks, which are the first lines of their docstrings. Checks
-of assignments in English are left out.
+Of each language there are two. One holds what a student of a course in this language can be told: the sentences that
+the package marks by the functions of `autograder.language`, and the titles of checks, which are the first lines of
+their docstrings; checks of assignments in English are left out. The other holds the words of the Python files that are
+released to students: docstrings, comments and texts.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.assignment import assignment_names, load_assignment
-from autograder.language import DOMAIN, LOCALES, TRANSLATED
+from autograder.language import DOMAIN, LOCALES, MASTERS, TRANSLATED
+from autograder.release.bundle import parse_masters
+from autograder.release.translation import phrases
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog, Message
@@ -53,27 +56,59 @@ def titles(path: Path) -> Iterator[str]:
             yield (ast.get_docstring(node) or "").splitlines()[0].strip()
 
 
-def catalogue_path(language: str) -> Path:
-    """The catalogue of a language, as people edit it."""
-    return LOCALES / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+def masters_template(language: str) -> Catalog:
+    """The words of all Python files that are released in a language, without translations.
+
+    Raises:
+        ManifestError: a manifest is not valid.
+        ReleaseError: a master is missing.
+        MarkerError: a master has a wrong marker.
+    """
+    from babel.messages.catalog import Catalog
+
+    found = Catalog(project=MASTERS, charset="utf-8")
+    assignments = [load_assignment(name) for name in assignment_names()]
+    for assignment in (one for one in assignments if one.language == language):
+        texts = {name: master.stub for name, master in parse_masters(assignment).items()}
+        for file in (*assignment.support, *assignment.extras):
+            texts[file.name] = assignment.master(file).read_text("utf-8")
+        for name, text in texts.items():
+            for phrase in phrases(text):
+                found.add(phrase.message, locations=[(f"{assignment.id}/{name}", 1)])
+    return found
 
 
-def read_catalogue(language: str) -> Catalog:
-    """The catalogue of a language with its translations; empty if there is none yet."""
+def templates(language: str) -> dict[str, Catalog]:
+    """Both catalogues of a language without translations, by domain."""
+    return {DOMAIN: template(), MASTERS: masters_template(language)}
+
+
+def catalogue_path(language: str, domain: str = DOMAIN) -> Path:
+    """A catalogue of a language, as people edit it."""
+    return LOCALES / language / "LC_MESSAGES" / f"{domain}.po"
+
+
+def read_catalogue(language: str, domain: str = DOMAIN) -> Catalog:
+    """A catalogue of a language with its translations; empty if there is none yet."""
     from babel.messages.catalog import Catalog
     from babel.messages.pofile import read_po
 
-    path = catalogue_path(language)
+    path = catalogue_path(language, domain)
     if not path.is_file():
-        return Catalog(locale=language, project=DOMAIN, charset="utf-8")
+        return Catalog(locale=language, project=domain, charset="utf-8")
     with path.open("rb") as file:
         return read_po(file, locale=language)
 
 
-def update(language: str) -> list[str]:
+def update(language: str, domain: str, messages: Catalog) -> list[str]:
     """Bring a catalogue up to date and compile it.
 
     A changed sentence is a new one: nothing is guessed from sentences that look alike.
+
+    Args:
+        language: of the translations.
+        domain: which of the language's catalogues.
+        messages: all that has to be in it.
 
     Returns:
         The messages that wait for a translation.
@@ -81,9 +116,9 @@ def update(language: str) -> list[str]:
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import write_po
 
-    catalogue, path = read_catalogue(language), catalogue_path(language)
+    catalogue, path = read_catalogue(language, domain), catalogue_path(language, domain)
     created = catalogue.creation_date
-    catalogue.update(template(), no_fuzzy_matching=True)
+    catalogue.update(messages, no_fuzzy_matching=True)
     catalogue.creation_date = catalogue.revision_date = created  # or every run would change the file
     catalogue.version = catalogue.msgid_bugs_address = catalogue.last_translator = catalogue.language_team = ""
     catalogue.header_comment, catalogue.fuzzy = _HEADER, False
@@ -104,10 +139,11 @@ def forms(message: Message) -> list[str]:
 def main() -> None:
     """Update all catalogues and name what waits for a translation."""
     for language in TRANSLATED:
-        waiting = update(language)
-        print(f"{catalogue_path(language)}: {len(waiting)} messages wait for a translation")
-        for message in waiting:
-            print(f"  {message}")
+        for domain, messages in templates(language).items():
+            waiting = update(language, domain, messages)
+            print(f"{catalogue_path(language, domain)}: {len(waiting)} messages wait for a translation")
+            for message in waiting:
+                print(f"  {message}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import copy
 import io
 import json
 import re
-import string
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from autograder.grading.outcomes import CheckFailed
 from autograder.grading.report import Report
 from autograder.grading.sampling import expect
 from autograder.intake import read_submission
-from autograder.language import N_, TRANSLATED, _, both_forms, number, plural, retold, speaking
+from autograder.language import DOMAIN, MASTERS, N_, TRANSLATED, _, both_forms, number, plural, retold, speaking
 from autograder.report.files import write_report
 from autograder.report.terminal import print_report
 from tests.grading.conftest import HEADER, TILL, Course, SmallAssignment
@@ -200,8 +199,7 @@ def test_an_update_keeps_translations_drops_old_sentences_and_guesses_nothing(tm
         'msgid "the result"\nmsgstr "le bilan"\n\nmsgid "another value!"\nmsgstr "une autre valeur"\n'
     )
     monkeypatch.setattr(messages, "LOCALES", tmp_path)
-    monkeypatch.setattr(messages, "template", lambda: copy.deepcopy(source))
-    waiting = messages.update("fr")
+    waiting = messages.update("fr", DOMAIN, copy.deepcopy(source))
     catalogue = messages.read_catalogue("fr")
     assert catalogue.get("the result").string == "le bilan"
     assert catalogue.get("another value!") is None
@@ -209,16 +207,22 @@ def test_an_update_keeps_translations_drops_old_sentences_and_guesses_nothing(tm
     assert "another value." in waiting
     assert "the result" not in waiting
     before = (folder / "genlab.po").read_bytes(), (folder / "genlab.mo").read_bytes()
-    messages.update("fr")
+    messages.update("fr", DOMAIN, copy.deepcopy(source))
     assert before == ((folder / "genlab.po").read_bytes(), (folder / "genlab.mo").read_bytes())
 
 
 # ---- the catalogues
 
 
-@pytest.fixture(scope="module", params=TRANSLATED)
-def catalogue(request):
-    return messages.read_catalogue(request.param)
+@pytest.fixture(scope="module", params=[(language, domain) for language in TRANSLATED for domain in (DOMAIN, MASTERS)])
+def place(request) -> tuple[str, str]:
+    """A language and one of its catalogues."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def catalogue(place):
+    return messages.read_catalogue(*place)
 
 
 def _forms(catalogue) -> Iterator[tuple[str, str]]:
@@ -229,9 +233,10 @@ def _forms(catalogue) -> Iterator[tuple[str, str]]:
             yield from ((source, form) for form in messages.forms(message))
 
 
-def test_the_catalogue_holds_exactly_what_the_source_says(catalogue, source):
+def test_the_catalogue_holds_exactly_what_the_source_says(catalogue, place, source):
     """If it does not, run `make messages` and translate what it names."""
-    expected = {message.id for message in source}
+    language, domain = place
+    expected = {message.id for message in (source if domain == DOMAIN else messages.masters_template(language))}
     found = {message.id for message in catalogue}
     assert sorted(map(str, expected - found)) == []
     assert sorted(map(str, found - expected)) == []
@@ -243,15 +248,15 @@ def test_every_message_is_translated(catalogue):
     assert [message.id for message in catalogue if message.id and message.fuzzy] == []
 
 
-def test_what_is_compiled_is_what_people_edit(catalogue):
-    with messages.catalogue_path(str(catalogue.locale)).with_suffix(".mo").open("rb") as file:
+def test_what_is_compiled_is_what_people_edit(catalogue, place):
+    with messages.catalogue_path(*place).with_suffix(".mo").open("rb") as file:
         compiled = read_mo(file)
     assert sorted(_forms(compiled)) == sorted(_forms(catalogue))
 
 
 def test_translations_are_filled_in_with_the_same_names(catalogue):
     def placeholders(text: str) -> set[str]:
-        return {name for _text, name, _spec, _conversion in string.Formatter().parse(text) if name is not None}
+        return set(re.findall(r"(?<!\{)\{[^{}]*\}", text))
 
     translated = [(source, form) for source, form in _forms(catalogue) if form]
     wrong = [(source, form) for source, form in translated if placeholders(source) != placeholders(form)]

@@ -28,7 +28,7 @@ Z = 1.959963984540054
 """97.5% quantile of the standard normal distribution."""
 
 WEIGHTS = Path(__file__).with_name("classifier.safetensors")
-SHA256 = "7e0e5612f736089d9fadeeec46c8b3a5be2c16939cd397d9258f8a9906e454fd"
+SHA256 = "2e0bf45fe92379dab3e939b9ec9f9d9b63279e5d6a72e0bcfb2a2bc273e2cd16"
 """Of the file with the weights: no other is loaded."""
 
 
@@ -62,7 +62,7 @@ class Classifier(nn.Module):
     Images are 32 x 32 pixels, of which the border of two is black; it is cut off.
     """
 
-    def __init__(self, widths: tuple[int, int, int] = (24, 48, 96), num_classes: int = 10):
+    def __init__(self, widths: tuple[int, int, int] = (24, 48, 112), num_classes: int = 10):
         """Make an untrained network with these numbers of channels at 28, 14 and 7 pixels."""
         super().__init__()
         w1, w2, w3 = widths

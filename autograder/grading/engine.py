@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from autograder.assignment import Assignment
+from autograder.grading.probe_source import probe_source
 from autograder.grading.report import (
     CheckResult,
     PartResult,
@@ -89,7 +90,7 @@ class Engine:
         from autograder.grading.reference import load_reference, support_sources
 
         self._support = support_sources(self.assignment)
-        self._probes = (self.assignment.checks / "probes.py").read_text("utf-8")
+        self._probes = probe_source(self.assignment.checks)
         self._reference = load_reference(self.assignment)
 
     def grade(

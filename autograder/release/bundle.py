@@ -6,15 +6,18 @@ is what the masters give.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from autograder.assignment import Assignment
+from autograder.assignment import Assignment, SourceFile
+from autograder.language import masters_catalogue, speaking
 from autograder.release.leaks import find_leak
 from autograder.release.markers import Master, find_marker, parse_master
 from autograder.release.readme import render_readme
+from autograder.release.translation import translated
 
 STAMP = ".genlab-release"
 """The file that tells a folder made by release from any other one."""
@@ -112,7 +115,13 @@ def release_files(assignment: Assignment) -> dict[str, str]:
     if handout.exists():
         copies = _joined(copies, {"handout.md": _read(handout)})
     _refuse_markers(copies)
-    files = _joined({name: master.stub for name, master in masters.items()}, copies)
+    with speaking(assignment.language):
+        stubs = {file.name: _under_its_name(masters[file.name].stub, file) for file in assignment.files}
+    files = _joined(stubs, copies)
+    catalogue = masters_catalogue(assignment.language)
+    files = {
+        name: translated(text, catalogue.gettext) if name.endswith(".py") else text for name, text in files.items()
+    }
     files = _joined(files, {"requirements.txt": "".join(f"{line}\n" for line in assignment.requirements)})
     blocks = {name: master.blocks for name, master in masters.items()}
     try:
@@ -123,6 +132,11 @@ def release_files(assignment: Assignment) -> dict[str, str]:
     files = _joined(files, {"README.md": readme, STAMP: stamp})
     _refuse_leaks(assignment, masters, files)
     return files
+
+
+def _under_its_name(text: str, file: SourceFile) -> str:
+    """The text of a shared master with the name that students know it by in the place of the master's own."""
+    return re.sub(rf"\b{re.escape(PurePosixPath(file.master_path).name)}\b", PurePosixPath(file.name).name, text)
 
 
 def release_assignment(assignment: Assignment, dest: Path) -> list[Path]:

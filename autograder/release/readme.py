@@ -54,6 +54,7 @@ def _render(assignment: Assignment, files: Mapping[str, str], blocks: Mapping[st
         handout="handout.md" in files,
         files=_file_table(assignment, files, summaries, to_complete, scripts),
         room=any(block.definitions for own in blocks.values() for block in own),
+        values=any(block.names for own in blocks.values() for block in own),
         submitted=_submitted_table(assignment),
         checkpoints=[checkpoint.name for checkpoint in assignment.checkpoints],
         sources=[file.name for file in assignment.files],

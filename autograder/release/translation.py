@@ -119,15 +119,11 @@ def _comment(run: list[tuple[int, int, str]], place: _Places) -> Iterator[Phrase
 
 
 def _strings(tree: ast.Module, place: _Places) -> Iterator[Phrase]:
-    docstrings = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node
-        ):
-            first = node.body[0]
-            assert isinstance(first, ast.Expr)
-            docstrings.add(first.value)
-            yield _docstring(first.value, place)
+    docstrings: set[ast.expr] = set()
+    for node in ast.walk(tree):  # docstrings, also those below a constant
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            docstrings.add(node.value)
+            yield _docstring(node.value, place)
     yield from _texts(tree, docstrings, place, False)
 
 

@@ -33,12 +33,25 @@ NEED_GRADIENTS = frozenset(
         "VAE.decode",
         "VAE.reparameterize",
         "LDDPM.forward",
+        "DiagonalGaussianDistribution.sample",
+        "DiagonalGaussianDistribution.kl",
+        "DiagonalGaussianDistribution.nll",
+        "VAE.encode",
+        "p_losses",
+        "discriminator_train",
+        "generator_train",
+        "SimSiam.forward",
+        "SimSiam.loss",
+        "CosineSimilarity.forward",
         "DDPM.forward",
         "DDIM.forward",
     }
 )
 # The architecture of a network is the student's: there a change is another design, not a mistake.
 FREE = {"cmput328_f24": frozenset({"1.1", "1.2", "3.1"})}
+
+# Files whose masters are mutated with another assignment, which shares them.
+ELSEWHERE = {"ift6135_a22": frozenset({"vae.py", "ddpm.py"})}
 
 # Blocks that only pass values on, where no operator applies; tests/checks plants mistakes in them by hand.
 BY_HAND = {
@@ -91,6 +104,7 @@ def assignment_mutants(assignment: Assignment) -> list[Mutant]:
     return [
         mutant
         for file in assignment.files
+        if file.name not in ELSEWHERE.get(assignment.id, ())
         for mutant in mutants(assignment.master(file).read_text("utf-8"), file.name, questions)
         if mutant.block.question not in free
     ]
@@ -147,12 +161,12 @@ class _Master:
         if not self._known_names(node, replacement):
             return None
         node, replacement = _smallest(node, replacement)
-        function = self._function_of(node)
-        intended = ast.dump(_replaced(function, node, replacement))
-        if intended == ast.dump(function):
+        scope = self._scope_of(node)
+        intended = ast.dump(_replaced(scope, node, replacement))
+        if intended == ast.dump(scope):
             return None
         for source in self._candidates(node, ast.unparse(replacement)):
-            if _parses_as(source, function.lineno, intended):
+            if _parses_as(source, getattr(scope, "lineno", 0), intended):
                 extra = source.count("\n") - self._text.count("\n")
                 old = _lines(self._text, node.lineno, node.end_lineno)
                 return source, old, _lines(source, node.lineno, node.end_lineno + extra)
@@ -167,8 +181,9 @@ class _Master:
             node = self._parents[node]
             yield node
 
-    def _function_of(self, node: ast.AST) -> _Function:
-        return next(above for above in self._ancestors(node) if isinstance(above, _Function))
+    def _scope_of(self, node: ast.AST) -> _Function | ast.Module:
+        """The function around a node, or the module where it stands in none."""
+        return next((above for above in self._ancestors(node) if isinstance(above, _Function)), self._tree)
 
     def _known_names(self, node: ast.AST, replacement: ast.AST) -> bool:
         """Whether each name and each attribute of `self` that is new in `replacement` exists at the place of `node`."""
@@ -178,12 +193,14 @@ class _Master:
         return names <= self._bound(node) and (not attributes or _has_attributes(owner, attributes))
 
     def _bound(self, node: ast.AST) -> set[str]:
-        function = self._function_of(node)
-        arguments = function.args
-        bound = {argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+        scope = self._scope_of(node)
+        bound = set()
+        if isinstance(scope, _Function):
+            arguments = scope.args
+            bound |= {argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
         bound |= {
             name.id
-            for name in ast.walk(function)
+            for name in ast.walk(scope)
             if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store) and name.lineno < node.lineno
         }
         for statement in self._tree.body:
@@ -205,13 +222,13 @@ class _Master:
 
 
 def _parses_as(source: str, line: int, intended: str) -> bool:
-    """Whether the function that starts in this line has the intended syntax tree."""
+    """Whether the function that starts in this line, or the module (0), has the intended syntax tree."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
         return False
-    function = next(node for node in ast.walk(tree) if isinstance(node, _Function) and node.lineno == line)
-    return ast.dump(function) == intended
+    scope = next((node for node in ast.walk(tree) if isinstance(node, _Function) and node.lineno == line), tree)
+    return ast.dump(scope) == intended
 
 
 def _replaced(tree: ast.AST, old: ast.AST, new: ast.AST) -> ast.AST:

@@ -297,3 +297,25 @@ def test_a_source_with_the_name_of_a_made_file_is_refused(demo, solutions, name)
     replace(solutions / "demo" / "assignment.toml", '{name = "plot.py"}', f'{{name = "{name}", master = "plot.py"}}')
     with pytest.raises(ReleaseError, match=f"{name}: a release makes this file itself"):
         release_files(load_assignment("demo", solutions))
+
+
+def test_a_shared_master_speaks_of_itself_under_the_name_that_students_know(demo, solutions):
+    replace(solutions / "shared" / "walk.py", "More words.", "Run walk.py, not my_walk.py or walk.pyc.")
+    assert "Run q2_walk.py, not my_walk.py or walk.pyc." in release_files(demo)["q2_walk.py"]
+
+
+class Catalogue:
+    def gettext(self, text: str) -> str:
+        return {"A walk.": "Une promenade.", "Settings of the walk.": "Les réglages."}.get(text, text)
+
+
+def test_the_words_of_a_french_assignment_are_french_and_its_code_is_not(demo, solutions, monkeypatch):
+    replace(solutions / "demo" / "assignment.toml", 'title = "Discs and walks"', 'title = "Disques"\nlanguage = "fr"')
+    monkeypatch.setattr("autograder.release.bundle.masters_catalogue", lambda language: Catalogue())
+    files = release_files(load_assignment("demo", solutions))
+    assert '"""Une promenade."""' in files["q2_walk.py"]
+    assert "# TODO 2.1 Walk.step: écrivez votre code ici" in files["q2_walk.py"]
+    assert 'raise NotImplementedError("question 2.1\u00a0: Walk.step")' in files["q2_walk.py"]
+    assert files["lab/settings.py"].startswith('"""Les réglages."""\n\nSTEP_LENGTH = 0.5')
+    assert "| Les réglages " in files["README.md"]
+    assert files["handout.md"].startswith("# Discs and walks")  # the assignment's own words

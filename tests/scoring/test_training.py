@@ -33,7 +33,7 @@ def test_images_are_moved_and_mirrored_but_not_changed() -> None:
     torch.manual_seed(0)
     images = torch.zeros(64, 1, 32, 32)
     images[:, :, 10:14, 5:12] = torch.rand(4, 7)
-    moved = training._augment(images)
+    moved = training._augment(images, 0.0)
     assert torch.equal(moved.flatten(1).sort(dim=1).values, images.flatten(1).sort(dim=1).values)
     places = {tuple(int(n) for n in image[0].nonzero().amin(dim=0)) for image in moved}
     assert len(places) > 20  # 5 x 5 places, on two sides

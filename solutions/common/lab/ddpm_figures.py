@@ -34,7 +34,7 @@ def make_all(
         run: what the command line says.
     """
     steps = sample(model, 32, 64)  # (T, 64, 3, 32, 32)
-    show_images(steps[-1], run.output / "samples.png", "samples")
+    show_images(steps[-1], run.output / "samples.png", "samples of the DDPM")
     shown = torch.linspace(0, len(steps) - 1, 11).long()
     way = steps[shown, :PICTURES].transpose(0, 1).flatten(0, 1)  # a row for each image
     show_images(way, run.output / "denoising.png", "from noise to images, in equal steps of time", nrow=len(shown))

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
 from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from torchvision.utils import make_grid
 from tqdm import tqdm
 
@@ -22,6 +25,9 @@ from lab.figures import finish
 
 SAMPLES_EVERY = 5
 """Epochs from one picture of samples to the next."""
+
+Parts = Mapping[str, nn.Module | Optimizer | LRScheduler]
+"""Networks, optimizers and schedules, by name."""
 
 
 class TrainingError(RuntimeError):
@@ -85,8 +91,15 @@ def make_parser(description: str, output: str, epochs: int, batch_size: int) -> 
     return parser
 
 
-def read_run(parser: argparse.ArgumentParser) -> Run:
-    """Read the command line, and seed torch."""
+def read_run(parser: argparse.ArgumentParser, small: Mapping[str, Any] | None = None) -> Run:
+    """Read the command line, and seed torch.
+
+    Args:
+        parser: made by `make_parser`, with further options perhaps.
+        small: what is the default of some options with --small, such as `epochs`.
+    """
+    if parser.parse_known_args()[0].small:
+        parser.set_defaults(**(small or {}))
     options = vars(parser.parse_args())
     torch.manual_seed(options["seed"])
     return Run(**{name: options[name] for name in Run.__dataclass_fields__})
@@ -105,7 +118,7 @@ def plain_errors() -> Iterator[None]:
 
 def train(
     run: Run,
-    parts: Mapping[str, nn.Module | torch.optim.Optimizer],
+    parts: Parts,
     batches: Iterable,
     step: Callable[..., dict[str, torch.Tensor]],
     draw: Callable[[], torch.Tensor] | None = None,
@@ -118,7 +131,7 @@ def train(
 
     Args:
         run: what the command line says.
-        parts: name -> network or optimizer; what a checkpoint has to keep. Networks are moved to the device before.
+        parts: what a checkpoint has to keep, by name. Networks are moved to the device before.
         batches: one iteration over it is one epoch; a batch is what `step` takes.
         step: trains on one batch, and returns the losses by name.
         draw: images in [-1, 1], (N, 3, H, W), for the picture of the samples.
@@ -152,8 +165,8 @@ def train(
             checkpoint.set_rng_state(rng)  # a resumed training goes on from before the picture
 
 
-def load_parts(run: Run, parts: Mapping[str, nn.Module | torch.optim.Optimizer]) -> list[dict[str, float]]:
-    """Fill networks and optimizers from the checkpoint.
+def load_parts(run: Run, parts: Parts) -> list[dict[str, float]]:
+    """Fill networks, optimizers and schedules from the checkpoint.
 
     Returns:
         One row for each epoch so far, with its losses.
@@ -200,7 +213,7 @@ def _train_epoch(title: str, batches: Iterable, step: Callable[..., dict[str, to
     return {name: total / count for name, total in totals.items()}
 
 
-def _save(run: Run, parts: Mapping[str, nn.Module | torch.optim.Optimizer], rows: list[dict[str, float]]) -> None:
+def _save(run: Run, parts: Parts, rows: list[dict[str, float]]) -> None:
     states = {name: part.state_dict() for name, part in parts.items()}
     checkpoint.save(run.checkpoint, rows=rows, rng=checkpoint.rng_state(), **states)
     losses = [{name: value for name, value in row.items() if name != "seconds"} for row in rows]

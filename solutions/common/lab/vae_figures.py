@@ -41,7 +41,7 @@ def make_all(
     held_out = _scaled(test_images[:32], run)
     both = torch.stack([held_out, model(held_out)[0]], dim=1).flatten(0, 1)  # original, reconstruction, original ...
     show_images(both, run.output / "reconstructions.png", "test images, each with its reconstruction on the right")
-    show_images(model.sample(64), run.output / "samples.png", "samples")
+    show_images(model.sample(64), run.output / "samples.png", "samples of the VAE")
     draw_interpolations(model, interpolate, run)
     draw_latent_profiles(model, images, labels, run)
     measure_log_likelihood(model, test_images, run)
@@ -60,7 +60,7 @@ def draw_interpolations(model: Any, interpolate: Callable[..., torch.Tensor], ru
 
 
 def draw_latent_profiles(model: Any, images: torch.Tensor, labels: torch.Tensor, run: Run) -> None:
-    """Write `latent_profiles.png`: the mean latent of each class, as bars, and `latent_profiles.csv`."""
+    """Write `latent_profiles.png`: the mean latent of each class, as bars."""
     classes = labels.unique().tolist()
     profiles = []
     for label in classes:
@@ -77,7 +77,7 @@ def draw_latent_profiles(model: Any, images: torch.Tensor, labels: torch.Tensor,
 
 
 def measure_log_likelihood(model: Any, test_images: torch.Tensor, run: Run) -> None:
-    """Write `log_likelihood.csv` and `.png`: the estimate of log p(x) for growing K, below it the ELBO."""
+    """Write `log_likelihood.csv` and `.png`: the estimate of log p(x) for growing K; print the ELBO."""
     x = _scaled(test_images[:LIKELIHOOD_IMAGES], run)
     _, nll, kl = model(x)
     print(f"ELBO, one latent for each of {len(x)} test images: {float(-(nll + kl).mean()):.2f} nats")

@@ -130,7 +130,7 @@ def p_sample_loop(model: nn.Module, shape: tuple[int, ...], timesteps: int) -> t
     """
     img = torch.randn(shape, device=device)
     imgs = []
-    for i in tqdm(reversed(range(0, timesteps)), desc="sampling", total=timesteps, leave=False):
+    for i in tqdm(reversed(range(0, timesteps)), desc="drawing samples", total=timesteps, leave=False):
         # BEGIN SOLUTION 2.1 p_sample_loop
         img = p_sample(model, img, torch.full((shape[0],), i, device=device), i)
         # END SOLUTION

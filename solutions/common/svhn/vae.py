@@ -153,7 +153,7 @@ class VAE(nn.Module):
         encoder_features: int = 32,
         z_dim: int = 100,
         input_size: int = 32,
-        device: torch.device | str = "cuda:0",
+        device: torch.device | str = device,
     ):
         """Make a network; `device` is where its latents are drawn, move it there yourself."""
         super().__init__()

@@ -1,0 +1,1 @@
+"""Ce que les scripts d'entraînement partagent : données, appareils, points de contrôle, courbes, boucle, réseaux."""

@@ -1,0 +1,191 @@
+"""A denoising diffusion probabilistic model (DDPM) for the house numbers of SVHN.
+
+    python ddpm_solution.py                       trains; writes checkpoint, curves, clock and samples to results/ddpm
+    python ddpm_solution.py --small               the same with a small network, for a computer without GPU
+    python ddpm_solution.py --resume              goes on where an interrupted training stopped
+    python ddpm_solution.py --figures             makes the figures of the report from the checkpoint
+
+Ho, Jain & Abbeel 2020, "Denoising Diffusion Probabilistic Models". Notation:
+
+    paper                here                              meaning
+    x_0                  x_start                           images in [-1, 1], float (B, 3, 32, 32)
+    x_t                  x                                 noised images, same shape
+    t                    t, t_index                        time, int64 (B,): 0 .. T - 1 (the paper counts from 1)
+    beta_t               betas[t]                          variance of the noise that step t adds
+    alpha_t              alphas[t]                         1 - beta_t
+    alpha-bar_t          alphas_cumprod[t]                 product of alpha_0 .. alpha_t
+    alpha-bar_{t-1}      alphas_cumprod_prev[t]            the same one step before; 1 for t = 0
+    beta-tilde_t         posterior_variance[t]             variance of q(x_{t-1} | x_t, x_0)
+    epsilon              noise                             standard normal noise, same shape as the images
+    epsilon_theta        model(x, t)                       the network that estimates the noise in x
+"""
+
+import torch
+from lab import data, ddpm_figures, epochs
+from lab.ddpm_unet import SmallUnet, Unet
+from torch import nn
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+device = "cuda" if torch.cuda.is_available() else "cpu"
+
+T = 1000
+beta_start = 0.0001
+beta_end = 0.02
+image_size = 32
+input_channels = 3
+lr = 1e-4
+
+
+def extract(a: torch.Tensor, t: torch.Tensor, x_shape: torch.Size) -> torch.Tensor:
+    """Pick the entries of a coefficient, shaped to be multiplied with images.
+
+    Args:
+        a: a coefficient for each time, on the CPU; (T,).
+        t: times, int64; (B,).
+        x_shape: shape of the images; (B, ...).
+
+    Returns:
+        a[t], on the device of t; (B, 1, ..., 1).
+    """
+    out = a.gather(-1, t.cpu())
+    return out.reshape(t.shape[0], *(1 for _ in x_shape[1:])).to(t.device)
+
+
+def linear_beta_schedule(beta_start: float, beta_end: float, timesteps: int) -> torch.Tensor:
+    """Variances that grow linearly with the time, float32 (timesteps,) (section 4)."""
+    return torch.linspace(beta_start, beta_end, timesteps)
+
+
+# The coefficients of all times, each float32 (T,): index 0 is the paper's t = 1.
+# TODO 2.1 coefficients: write your code in the place of each None.
+betas = None
+alphas = None
+sqrt_recip_alphas = None
+alphas_cumprod = None
+sqrt_alphas_cumprod = None
+sqrt_one_minus_alphas_cumprod = None
+alphas_cumprod_prev = None
+posterior_variance = None
+
+
+def q_sample(x_start: torch.Tensor, t: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
+    """Sample x_t ~ q(x_t | x_0) (Eq. 4).
+
+    Args:
+        x_start: images; (B, C, H, W).
+        t: times, int64; (B,).
+        noise: the standard normal noise to use, same shape as the images; drawn here if None.
+
+    Returns:
+        The noised images; (B, C, H, W).
+    """
+    if noise is None:
+        noise = torch.randn_like(x_start)
+    # TODO 2.1 q_sample: write your code here and remove the next line.
+    raise NotImplementedError("question 2.1: q_sample")
+    return x_noisy
+
+
+def p_sample(model: nn.Module, x: torch.Tensor, t: torch.Tensor, t_index: int) -> torch.Tensor:
+    """Sample x_{t-1} ~ p_theta(x_{t-1} | x_t), with the variance beta-tilde_t (Eq. 7 and 11, Algorithm 2).
+
+    Args:
+        model: model(x, t) estimates the noise in x; same shape as x.
+        x: noised images x_t; (B, C, H, W).
+        t: their time, int64; (B,), all entries `t_index`.
+        t_index: the same as a number; 0 is the last step, which adds no noise.
+
+    Returns:
+        Images with one noising step less; (B, C, H, W).
+    """
+    with torch.no_grad():
+        # TODO 2.1 p_sample: write your code here and remove the next line.
+        raise NotImplementedError("question 2.1: p_sample")
+    return sample
+
+
+def p_sample_loop(model: nn.Module, shape: tuple[int, ...], timesteps: int) -> torch.Tensor:
+    """Denoise pure noise step by step (Algorithm 2).
+
+    Args:
+        model: see `p_sample`.
+        shape: shape of the images; (B, C, H, W).
+        timesteps: number of steps; the first one has t = timesteps - 1.
+
+    Returns:
+        What each step returned, the images at the end, on the CPU; (timesteps, B, C, H, W).
+    """
+    img = torch.randn(shape, device=device)
+    imgs = []
+    for i in tqdm(reversed(range(0, timesteps)), desc="drawing samples", total=timesteps, leave=False):
+        # TODO 2.1 p_sample_loop: write your code here and remove the next line.
+        raise NotImplementedError("question 2.1: p_sample_loop")
+        imgs.append(img.cpu())
+    return torch.stack(imgs)
+
+
+def sample(model: nn.Module, image_size: int, batch_size: int = 16, channels: int = 3) -> torch.Tensor:
+    """Images of all T steps, the last ones at the end; (T, batch_size, channels, image_size, image_size)."""
+    return p_sample_loop(model, (batch_size, channels, image_size, image_size), T)
+
+
+def p_losses(denoise_model: nn.Module, x_start: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """Smooth L1 loss (with beta = 1) of the estimated noise, averaged over all values (Algorithm 1, another loss).
+
+    Args:
+        denoise_model: see `p_sample`.
+        x_start: images; (B, C, H, W).
+        t: times, int64; (B,).
+
+    Returns:
+        A tensor without dimensions.
+    """
+    noise = torch.randn_like(x_start)
+    # TODO 2.1 p_losses: write your code here and remove the next line.
+    raise NotImplementedError("question 2.1: p_losses")
+    return loss
+
+
+def t_sample(timesteps: int, batch_size: int) -> torch.Tensor:
+    """Draw a time for each image of a batch, each from 0 to timesteps - 1 with the same probability.
+
+    Returns:
+        int64; (batch_size,).
+    """
+    # TODO 2.1 t_sample: write your code here and remove the next line.
+    raise NotImplementedError("question 2.1: t_sample")
+    return ts
+
+
+def main() -> None:
+    """Train, or make the figures of the report."""
+    global device
+    run = epochs.read_run(epochs.make_parser("Train a DDPM on SVHN.", "results/ddpm", epochs=30, batch_size=64))
+    device = run.device
+    with epochs.plain_errors():
+        images, _ = data.load("svhn", "train", run.data_root, run.limit)
+        model = SmallUnet() if run.small else Unet(dim=image_size, channels=input_channels, dim_mults=(1, 2, 4, 8))
+        model.to(run.device)
+        if run.figures:
+            epochs.load_parts(run, {"model": model})
+            test_images, _ = data.load("svhn", "test", run.data_root, run.limit)
+            ddpm_figures.make_all(model.eval(), q_sample, p_sample, sample, test_images, run)
+            return
+        optimizer = torch.optim.Adam(model.parameters(), lr=5e-4 if run.small else lr)
+
+        def step(batch: torch.Tensor) -> dict[str, torch.Tensor]:
+            t = t_sample(T, len(batch))
+            loss = p_losses(model, batch * 2 - 1, t)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return {"loss": loss.detach()}
+
+        batches = data.Batches(images, batch_size=run.batch_size, device=run.device, shuffle=True, drop_last=True)
+        parts = {"model": model, "optimizer": optimizer}
+        epochs.train(run, parts, batches, step, draw=lambda: sample(model, image_size)[-1])
+
+
+if __name__ == "__main__":
+    main()

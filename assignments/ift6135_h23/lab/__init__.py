@@ -1,0 +1,1 @@
+"""What the training scripts share: data, devices, checkpoints, curves, the training loop, blocks of networks."""

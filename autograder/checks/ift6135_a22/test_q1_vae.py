@@ -1,0 +1,5 @@
+"""Question 1: the VAE, shared with ift6135_h23."""
+
+from autograder.checks.svhn.test_vae import *
+from autograder.checks.svhn.test_vae_distribution import *
+from autograder.checks.svhn.test_vae_likelihood import *
