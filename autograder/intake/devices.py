@@ -11,11 +11,14 @@ from autograder.intake.name_use import is_main_guard, tree_of
 _CUDA = re.compile(r"cuda(?::\d+)?")
 # These take the name of a device and compute in another precision where it is "cpu".
 _BY_DEVICE = frozenset({"autocast", "GradScaler"})
+_GPU_TENSOR = re.compile(r"torch\.cuda\.(\w*Tensor)")
 _ON_STRINGS = frozenset({"startswith", "endswith", "find", "index", "replace", "split", "partition", "count"})
 
 
 def on_cpu(text: str) -> tuple[str, list[int]]:
     """`text` with "cpu" for every "cuda" that is used as a device and `.cpu()` for `.cuda()`, and the changed lines.
+
+    The tensor types of `torch.cuda` become those of `torch`, and its `current_device()` becomes "cpu".
 
     Left as they are: comparisons, docstrings, keys, main guards, and choices that ask whether there is a GPU.
     No line moves.
@@ -66,21 +69,41 @@ class _Finder(ast.NodeVisitor):
             start, end = self._source.span(node.func)[1], self._source.span(node)[1]
             newlines = self._source.raw.count(b"\n", start, end)
             self.edits.append((start - len(b"cuda"), end, b"cpu(" + b"\n" * newlines + b")"))
+        if _of_torch_cuda(node.func) == "current_device":
+            self._replace(node, '"cpu"')
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
         self.visit(node.func)
         for argument in arguments if name not in _ON_STRINGS else []:
             self.visit(argument)
 
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        if (name := _of_torch_cuda(node)).endswith("Tensor"):
+            self._replace(node, f"torch.{name}")
+        else:
+            self.visit(node.value)
+
     def visit_Constant(self, node: ast.Constant) -> None:
-        if isinstance(node.value, str) and _CUDA.fullmatch(node.value):
-            self._put_cpu(node)
+        if not isinstance(node.value, str):
+            return
+        if _CUDA.fullmatch(node.value):
+            self._replace(node, '"cpu"')
+        elif found := _GPU_TENSOR.fullmatch(node.value):
+            self._replace(node, f'"torch.{found[1]}"')
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         first = node.values[0] if node.values else None
         if isinstance(first, ast.Constant) and str(first.value) == "cuda:":
-            self._put_cpu(node)
+            self._replace(node, '"cpu"')
 
-    def _put_cpu(self, node: ast.expr) -> None:
+    def _replace(self, node: ast.expr, new: str) -> None:
         if node.lineno == node.end_lineno:
             start, end = self._source.span(node)
-            self.edits.append((start, end, b'"cpu"'))
+            self.edits.append((start, end, new.encode()))
+
+
+def _of_torch_cuda(node: ast.expr) -> str:
+    """Name of what `node` takes from `torch.cuda`; empty if it is something else."""
+    match node:
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id="torch"), attr="cuda"), attr=name):
+            return name
+    return ""

@@ -15,6 +15,7 @@ from autograder.intake.needed import TRY, Slicer
 from autograder.language import plural
 
 _NAMED = 6  # lines, names or modules in one note
+_NEEDS = {"torch.utils.tensorboard": "tensorboard"}  # modules that fail without a package other than their own
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def missing_modules(text: str, available: Collection[str]) -> tuple[str, ...]:
                 look(ast.iter_child_nodes(node))
 
     look([tree_of(text)])
-    return tuple(sorted(module for module in found if module.partition(".")[0] not in tops))
+    return tuple(sorted(module for module in found if _NEEDS.get(module, module).partition(".")[0] not in tops))
 
 
 def _notes(

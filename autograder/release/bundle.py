@@ -118,10 +118,7 @@ def release_files(assignment: Assignment) -> dict[str, str]:
     with speaking(assignment.language):
         stubs = {file.name: _under_its_name(masters[file.name].stub, file) for file in assignment.files}
     files = _joined(stubs, copies)
-    catalogue = masters_catalogue(assignment.language)
-    files = {
-        name: translated(text, catalogue.gettext) if name.endswith(".py") else text for name, text in files.items()
-    }
+    files = _spoken(files, assignment.language)
     files = _joined(files, {"requirements.txt": "".join(f"{line}\n" for line in assignment.requirements)})
     blocks = {name: master.blocks for name, master in masters.items()}
     try:
@@ -132,6 +129,19 @@ def release_files(assignment: Assignment) -> dict[str, str]:
     files = _joined(files, {"README.md": readme, STAMP: stamp})
     _refuse_leaks(assignment, masters, files)
     return files
+
+
+def _spoken(files: dict[str, str], language: str) -> dict[str, str]:
+    """The files with the words of their Python code in this language."""
+    if language == "en":
+        return files
+    catalogue, spoken = masters_catalogue(language), dict(files)
+    for name in (name for name in files if name.endswith(".py")):
+        try:
+            spoken[name] = translated(files[name], catalogue.gettext)
+        except SyntaxError as error:
+            raise ReleaseError(f"{name}:{error.lineno}: is not valid Python: {error.msg}") from error
+    return spoken
 
 
 def _under_its_name(text: str, file: SourceFile) -> str:

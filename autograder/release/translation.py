@@ -44,8 +44,8 @@ def phrases(text: str) -> list[Phrase]:
     Raises:
         SyntaxError: it is not valid Python.
     """
-    place = _Places(text)
-    return sorted([*_comments(text, place), *_strings(ast.parse(text), place)], key=lambda phrase: phrase.start)
+    tree, place = ast.parse(text), _Places(text)
+    return sorted([*_comments(text, place), *_strings(tree, place)], key=lambda phrase: phrase.start)
 
 
 def translated(text: str, catalogue: Callable[[str], str]) -> str:

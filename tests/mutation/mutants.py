@@ -65,7 +65,9 @@ BY_HAND = {
             "LDDPM.recover_sample",
             "LDDPM.generate_sample",
         }
-    )
+    ),
+    "ift6135_h23": frozenset({"VAE.sample", "p_sample_loop", "t_sample", "SimSiam.forward"}),
+    "ift6135_a22": frozenset({"criterion", "sample"}),
 }
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -286,10 +286,12 @@ def test_a_source_that_is_not_text_is_named(demo, solutions):
         release_files(demo)
 
 
-def test_a_given_file_that_is_not_python_is_named(demo, solutions):
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_given_file_that_is_not_python_is_named(solutions, language):
+    replace(solutions / "demo" / "assignment.toml", 'title = "Discs and walks"', f'title = ""\nlanguage = "{language}"')
     (solutions / "demo" / "plot.py").write_text("x = 1\nreturn (\n")
     with pytest.raises(ReleaseError, match=r"^plot\.py:2: is not valid Python"):
-        release_files(demo)
+        release_files(load_assignment("demo", solutions))
 
 
 @pytest.mark.parametrize("name", ["README.md", "requirements.txt", "handout.md", STAMP])

@@ -156,7 +156,8 @@ def _expect_loss(
 def _expect_only_a_loss(student: Student, loss: _Loss, name: str) -> None:
     """The function makes a loss, and does not touch gradients or parameters; that is the training loop's part."""
     logits = torch.tensor([0.5, -0.5]).view(-1, 1, 1, 1)
-    if not own(lambda: loss.gan.criterion(logits, torch.ones_like(logits))):  # no loss could be computed at all
+    made = own(lambda: loss.gan.criterion(logits, torch.ones_like(logits)))
+    if len(made) != 1 or made[0].dim():  # no loss could be made of it
         assign(loss.gan.criterion, StandInCriterion())
     recorders = OptimizerRecorder(), OptimizerRecorder()
     before = loss.discriminator.state()
