@@ -72,7 +72,16 @@ def preload(modules: Iterable[str]) -> dict[str, str]:
             failed[name] = str(error)
     if "torch" in sys.modules:
         _spare_optimizers_the_compiler()
+    if "tqdm.notebook" in sys.modules:
+        _draw_progress_as_text()
     return failed
+
+
+def _draw_progress_as_text() -> None:
+    """Let the bars of notebooks be those of a terminal: there is no notebook that could show widgets."""
+    from tqdm import notebook, std
+
+    vars(notebook).update(tqdm=std.tqdm, tqdm_notebook=std.tqdm, trange=std.trange, tnrange=std.trange)
 
 
 def _preload_standard_library() -> None:

@@ -19,6 +19,10 @@ from autograder.intake.devices import on_cpu
         ("device = x.to(device='cuda').y", 'device = x.to(device="cpu").y'),
         ("device = x.cuda().cuda()", "device = x.cpu().cpu()"),
         ("def device(d='cuda'): return d.cuda()", 'def device(d="cpu"): return d.cpu()'),
+        ("device = torch.cuda.FloatTensor(2, 3)", "device = torch.FloatTensor(2, 3)"),
+        ("device = x.type(torch.cuda.LongTensor)", "device = x.type(torch.LongTensor)"),
+        ("device = x.type('torch.cuda.FloatTensor')", 'device = x.type("torch.FloatTensor")'),
+        ("device = f(device=torch.cuda.current_device())", 'device = f(device="cpu")'),
     ],
 )
 def test_cuda_becomes_cpu(before: str, after: str) -> None:

@@ -571,6 +571,11 @@ class TestImports:
         assert sliced.stand_ins == ("google.colab", "seaborn", "utils.func_tool", "wandb")
         assert "google.colab, seaborn, utils.func_tool and wandb" in sliced.notes[0]
 
+    def test_a_module_that_needs_another_package_is_there_only_with_it(self) -> None:
+        source = "from torch.utils.tensorboard import SummaryWriter"
+        assert missing_modules(source, ["torch"]) == ("torch.utils.tensorboard",)
+        assert missing_modules(source, ["torch", "tensorboard"]) == ()
+
     def test_imports_in_try_and_in_guards_fail_or_do_not_run(self) -> None:
         source = "try:\n    import a\nexcept ImportError:\n    import b\n"
         source += "if __name__ == '__main__':\n    import c\nfrom . import d"

@@ -107,7 +107,7 @@ def test_gradients_are_only_cut_where_training_needs_them():
 
 
 def test_mutants_of_the_masters_are_distinct_stable_and_many(assignment, all_mutants):
-    assert len(all_mutants) >= 120
+    assert len(all_mutants) >= (25 if assignment.id in ELSEWHERE else 160)
     assert len({(mutant.file, mutant.source) for mutant in all_mutants}) == len(all_mutants)
     assert len({mutant.id for mutant in all_mutants}) == len(all_mutants)
     assert [mutant.id for mutant in assignment_mutants(assignment)] == [mutant.id for mutant in all_mutants]

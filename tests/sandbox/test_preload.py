@@ -121,6 +121,13 @@ print("torch._dynamo.convert_frame" in sys.modules)
     assert compiler == "False"
 
 
+def test_bars_of_notebooks_need_no_widgets() -> None:
+    preload(["tqdm.notebook"])
+    from tqdm.notebook import tqdm, tqdm_notebook, trange
+
+    assert [*tqdm([1, 2], disable=True), *tqdm_notebook([3], disable=True), *trange(1)] == [1, 2, 3, 0]
+
+
 class TestInAChild:
     def test_what_submissions_import(self, room: Room) -> None:
         source = """
