@@ -36,3 +36,17 @@ def follows(formula: Callable[..., torch.Tensor], *parts: Sequence[torch.Tensor]
     except (RuntimeError, TypeError):
         return []
     return [value] if bool(value.isfinite().all()) else []
+
+
+def in_a_row(answer: tuple[Any, list[torch.Tensor] | None]) -> list[Any]:
+    """A value and its gradients, as `value_and_gradients` gives them, one after the other."""
+    value, gradients = answer
+    return [value, *(gradients or [])]
+
+
+def alike(found: list[torch.Tensor], right: list[torch.Tensor]) -> bool:
+    """Whether these are the same tensors, in shape and, up to float32 rounding, in value; `found` is from `own`."""
+    return len(found) == len(right) and all(
+        a.shape == b.shape and torch.allclose(a, b.double(), rtol=1e-3, atol=1e-5)
+        for a, b in zip(found, right, strict=True)
+    )

@@ -1,4 +1,4 @@
-"""Fixtures for the checks of cmput328_f24: its manifest, a warm engine, and the reference's files."""
+"""Fixtures for the checks of cmput328_f24 and ift6135_h23: manifests, warm engines, and the reference's files."""
 
 from __future__ import annotations
 
@@ -27,3 +27,16 @@ def f24_engine(f24: Assignment) -> Iterator[Engine]:
 def f24_sources(f24: Assignment) -> dict[str, str]:
     """The submitted files as the reference solution has them: file name -> text."""
     return {file.name: f24.master(file).read_text("utf-8") for file in f24.files}
+
+
+@pytest.fixture(scope="session")
+def h23() -> Assignment:
+    """The manifest of ift6135_h23."""
+    return load_assignment("ift6135_h23")
+
+
+@pytest.fixture(scope="session")
+def h23_engine(h23: Assignment) -> Iterator[Engine]:
+    """One warm engine for ift6135_h23."""
+    with Engine(h23) as made:
+        yield made

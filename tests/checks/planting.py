@@ -1,9 +1,13 @@
-"""Plants something else in the place of one solution of a master."""
+"""Plants something else in the place of solutions of a master, and reads what the checks make of it."""
 
 from __future__ import annotations
 
+import ast
 import re
 import textwrap
+from collections.abc import Mapping
+
+from autograder.grading.report import Report
 
 
 def with_solution(text: str, label: str, body: str) -> str:
@@ -31,3 +35,27 @@ def replaced(text: str, old: str, new: str) -> str:
     if text.count(old) != 1:
         raise ValueError(f"{old!r} stands {text.count(old)} times in the text")
     return text.replace(old, new)
+
+
+def planted(text: str, edits: Mapping[str, str]) -> str:
+    """The text with edits: `block: LABEL` -> another body of that solution, or what stands there once -> what is to.
+
+    Raises:
+        ValueError: there is no such block, or the text does not stand there exactly once.
+        SyntaxError: the result is not valid Python.
+    """
+    for key, new in edits.items():
+        label = key.removeprefix("block: ")
+        text = with_solution(text, label, new) if label != key else replaced(text, key, new)
+    ast.parse(text)
+    return text
+
+
+def checked(report: Report) -> dict[str, tuple[float, float]]:
+    """Unit -> points earned, and points, of those that were checked."""
+    return {unit.name: (unit.earned, unit.points) for unit in report.units if unit.checks}
+
+
+def messages(report: Report, unit: str) -> list[str]:
+    """What the checks of a unit say."""
+    return [check.message for found in report.units if found.name == unit for check in found.checks]

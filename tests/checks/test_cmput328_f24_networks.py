@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
 
@@ -16,7 +15,7 @@ from autograder.release import release_files
 
 from .cmput328_f24_networks_misconceptions import PLANTED
 from .cmput328_f24_networks_variants import END, VARIANTS
-from .planting import replaced, with_solution
+from .planting import checked, messages, planted, with_solution
 
 UNITS = frozenset(PLANTED)
 Grade = Callable[..., Report]
@@ -35,24 +34,6 @@ def grade(f24_engine: Engine, f24_sources: dict[str, str]) -> Grade:
         return report
 
     return run
-
-
-def planted(text: str, edits: Mapping[str, str]) -> str:
-    """The master with these edits; see `PLANTED`."""
-    for key, new in edits.items():
-        label = key.removeprefix("block: ")
-        text = with_solution(text, label, new) if label != key else replaced(text, key, new)
-    ast.parse(text)
-    return text
-
-
-def checked(report: Report) -> dict[str, tuple[float, float]]:
-    """Unit -> points earned, and points."""
-    return {unit.name: (unit.earned, unit.points) for unit in report.units if unit.checks}
-
-
-def messages(report: Report, unit: str) -> list[str]:
-    return [check.message for found in report.units if found.name == unit for check in found.checks]
 
 
 @pytest.mark.parametrize("seed", [0, 2024, 2**53 - 1])
@@ -114,6 +95,7 @@ def test_without_the_bonus_the_other_units_get_everything(grade: Grade, f24_sour
             assert len(said) <= 2
 
 
+@pytest.mark.threat(56)
 @pytest.mark.parametrize("text", ["def broken(:\n", "raise ValueError\n", "import torch\n"])
 def test_an_assignment_file_that_is_broken_harms_no_unit_of_the_models(grade: Grade, text: str) -> None:
     report = grade(

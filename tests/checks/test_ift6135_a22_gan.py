@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -16,7 +15,7 @@ from autograder.release import release_files
 
 from .ift6135_a22_gan_misconceptions import PLANTED
 from .ift6135_a22_gan_variants import CARRIED, PLAIN, VARIANTS
-from .planting import replaced, with_solution
+from .planting import checked, messages, planted, replaced
 
 UNITS = frozenset(PLANTED)
 USED_BY = {"gan.criterion": ("gan.discriminator_train", "gan.generator_train")}
@@ -52,24 +51,6 @@ def grade(engine: Engine, sources: dict[str, str]) -> Grade:
         return report
 
     return run
-
-
-def planted(text: str, edits: Mapping[str, str]) -> str:
-    """The master with these edits; see `PLANTED`."""
-    for key, new in edits.items():
-        label = key.removeprefix("block: ")
-        text = with_solution(text, label, new) if label != key else replaced(text, key, new)
-    ast.parse(text)
-    return text
-
-
-def checked(report: Report) -> dict[str, tuple[float, float]]:
-    """Unit -> points earned, and points."""
-    return {unit.name: (unit.earned, unit.points) for unit in report.units if unit.checks}
-
-
-def messages(report: Report, unit: str) -> list[str]:
-    return [check.message for found in report.units if found.name == unit for check in found.checks]
 
 
 @pytest.mark.parametrize("seed", [0, 2024, 2**53 - 1])

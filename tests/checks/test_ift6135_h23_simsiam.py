@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
-from autograder.assignment import Assignment, load_assignment
+from autograder.assignment import Assignment
 from autograder.grading.engine import Engine
 from autograder.grading.report import Report, Status
 from autograder.intake import Submission
@@ -16,22 +16,11 @@ from autograder.release import release_files
 
 from .ift6135_h23_simsiam_misconceptions import PLANTED
 from .ift6135_h23_simsiam_variants import CARRIED, COSINE, VARIANTS
-from .planting import with_solution
+from .planting import checked, messages, with_solution
 
 MODULE = "q3_solution."
 UNITS = frozenset(PLANTED)
 Grade = Callable[..., Report]
-
-
-@pytest.fixture(scope="module")
-def h23() -> Assignment:
-    return load_assignment("ift6135_h23")
-
-
-@pytest.fixture(scope="module")
-def engine(h23: Assignment) -> Iterator[Engine]:
-    with Engine(h23) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +29,13 @@ def sources(h23: Assignment) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def grade(engine: Engine, sources: dict[str, str]) -> Grade:
+def grade(h23_engine: Engine, sources: dict[str, str]) -> Grade:
     """Grade the masters with another q3_solution.py."""
 
     def run(text: str | None = None, seed: int = 7, only: frozenset[str] = UNITS) -> Report:
         files = {**sources, **({"q3_solution.py": text} if text is not None else {})}
         made = Submission(name="work", digest=digest_of(files), sources=files, missing=[])
-        report = engine.grade(made, seed, only=only)
+        report = h23_engine.grade(made, seed, only=only)
         assert report.run.problem == ""
         return report
 
@@ -59,15 +48,6 @@ def planted(text: str, bodies: Mapping[str, str]) -> str:
         text = with_solution(text, unit, body)
     ast.parse(text)
     return text
-
-
-def checked(report: Report) -> dict[str, tuple[float, float]]:
-    """Unit -> points earned, and points."""
-    return {unit.name: (unit.earned, unit.points) for unit in report.units if unit.checks}
-
-
-def messages(report: Report, unit: str) -> list[str]:
-    return [check.message for found in report.units if found.name == unit for check in found.checks]
 
 
 @pytest.mark.parametrize("seed", [0, 2024, 2**53 - 1])

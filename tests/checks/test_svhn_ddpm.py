@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -32,17 +32,6 @@ Grade = Callable[..., Report]
 
 
 @pytest.fixture(scope="module")
-def h23() -> Assignment:
-    return load_assignment("ift6135_h23")
-
-
-@pytest.fixture(scope="module")
-def engine(h23: Assignment) -> Iterator[Engine]:
-    with Engine(h23) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def master(h23: Assignment) -> str:
     """The text of the master, without the networks of the training, whose import takes most of the time."""
     [file] = [file for file in h23.files if file.name == FILE]
@@ -50,14 +39,14 @@ def master(h23: Assignment) -> str:
 
 
 @pytest.fixture(scope="module")
-def grade(engine: Engine, h23: Assignment) -> Grade:
+def grade(h23_engine: Engine, h23: Assignment) -> Grade:
     """Grade some units of a text."""
     others = {file.name: "" for file in h23.files}
 
     def run(text: str, only: tuple[str, ...] = UNITS, seed: int = 7) -> Report:
         files = {**others, FILE: text}
         made = Submission(name="work", digest=digest_of(files), sources=files, missing=[])
-        report = engine.grade(made, seed, only={f"{MODULE}.{name}" for name in only})
+        report = h23_engine.grade(made, seed, only={f"{MODULE}.{name}" for name in only})
         assert report.run.problem == ""
         return report
 

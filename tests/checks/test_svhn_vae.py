@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 
 import pytest
 
@@ -14,18 +13,12 @@ from autograder.intake import Submission
 from autograder.intake.submission import digest_of
 from autograder.release import release_files
 
-from .planting import replaced, with_solution
+from .planting import planted
 from .svhn_vae_misconceptions import DEPENDENTS, PLANTED
 from .svhn_vae_variants import END, VARIANTS
 
 UNITS = frozenset(PLANTED)
 Grade = Callable[..., Report]
-
-
-@pytest.fixture(scope="module")
-def h23() -> Assignment:
-    """The manifest of ift6135_h23."""
-    return load_assignment("ift6135_h23")
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +28,14 @@ def master(h23: Assignment) -> str:
 
 
 @pytest.fixture(scope="module")
-def grade(h23: Assignment) -> Iterator[Grade]:
+def grade(h23: Assignment, h23_engine: Engine) -> Grade:
     """Grade the masters with another VAE, by units named as those of the shared master."""
-    with Engine(h23) as engine:
 
-        def run(text: str | None = None, seed: int = 3, only: frozenset[str] = UNITS) -> Report:
-            files = {**_sources(h23), **({"vae_solution.py": text} if text is not None else {})}
-            return _graded(engine, files, seed, only, "vae_solution")
+    def run(text: str | None = None, seed: int = 3, only: frozenset[str] = UNITS) -> Report:
+        files = {**_sources(h23), **({"vae_solution.py": text} if text is not None else {})}
+        return _graded(h23_engine, files, seed, only, "vae_solution")
 
-        yield run
+    return run
 
 
 def _sources(assignment: Assignment) -> dict[str, str]:
@@ -55,15 +47,6 @@ def _graded(engine: Engine, files: dict[str, str], seed: int, only: frozenset[st
     report = engine.grade(made, seed, only={name.replace("vae.", f"{module}.", 1) for name in only})
     assert report.run.problem == ""
     return report
-
-
-def planted(text: str, edits: Mapping[str, str]) -> str:
-    """The master with these edits; see `PLANTED`."""
-    for key, new in edits.items():
-        label = key.removeprefix("block: ")
-        text = with_solution(text, label, new) if label != key else replaced(text, key, new)
-    ast.parse(text)
-    return text
 
 
 def checked(report: Report) -> dict[str, tuple[float, float]]:

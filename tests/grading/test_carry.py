@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from autograder.grading.carry import follows, own
+from autograder.grading.carry import alike, follows, in_a_row, own
 from autograder.sandbox.errors import BadAnswer, ChildEnded, InputChanged, SubmissionRaised
 from autograder.sandbox.wire import Opaque
 
@@ -86,3 +86,24 @@ def test_follows_gives_nothing_where_the_number_of_parts_does_not_fit() -> None:
 def test_follows_gives_nothing_that_is_not_finite() -> None:
     assert follows(lambda a: a.log(), [torch.zeros(2)]) == []
     assert follows(lambda a: (1 - a**2).sqrt(), [torch.full((2,), 3.0)]) == []
+
+
+def test_a_value_and_its_gradients_in_a_row() -> None:
+    value, gradient = torch.ones(1), torch.zeros(2)
+    assert in_a_row((value, [gradient])) == [value, gradient]
+    assert in_a_row((value, None)) == [value]
+
+
+@pytest.mark.parametrize(
+    ("found", "same"),
+    [
+        ([torch.tensor([1.0, 2.0])], True),
+        ([torch.tensor([1.0, 2.0005])], True),
+        ([torch.tensor([1.0, 2.1])], False),
+        ([torch.tensor([[1.0, 2.0]])], False),
+        ([], False),
+        ([torch.tensor([1.0, 2.0])] * 2, False),
+    ],
+)
+def test_tensors_are_alike_in_shape_and_value(found: list[torch.Tensor], same: bool) -> None:
+    assert alike([tensor.double() for tensor in found], [torch.tensor([1.0, 2.0])]) is same

@@ -23,7 +23,7 @@ from autograder.checks.ift6135_a22.own_gan import (
     logits_and_targets,
 )
 from autograder.grading import assign, expect, fail, fetch, points, value_and_gradients
-from autograder.grading.carry import own
+from autograder.grading.carry import alike, in_a_row, own
 from autograder.grading.reference import Reference
 from autograder.grading.seeds import Draw
 from autograder.language import _
@@ -109,29 +109,16 @@ def _criteria(reference: Reference, draw: Draw, loss: _Loss) -> list[Criterion]:
     """
     bce: Criterion = reference.gan.criterion
     pair = logits_and_targets(draw)
-    if _equal(
-        own(lambda: _flat(value_and_gradients(loss.gan.criterion, *pair))), _flat(value_and_gradients(bce, *pair))
+    if alike(
+        own(lambda: in_a_row(value_and_gradients(loss.gan.criterion, *pair))), in_a_row(value_and_gradients(bce, *pair))
     ):
         return [bce]
     right = loss.right(bce)
-    if _equal(own(lambda: _flat(loss.with_gradients())), [right, *loss.gradients(right)]):
+    if alike(own(lambda: in_a_row(loss.with_gradients())), [right, *loss.gradients(right)]):
         return [bce]
     stand_in = StandInCriterion()
     assign(loss.gan.criterion, stand_in)
     return [stand_in, bce]
-
-
-def _flat(answer: tuple[Any, list[torch.Tensor] | None]) -> list[Any]:
-    """A value and its gradients, one after the other."""
-    value, gradients = answer
-    return [value, *(gradients or [])]
-
-
-def _equal(found: list[torch.Tensor], right: list[torch.Tensor]) -> bool:
-    return len(found) == len(right) and all(
-        a.shape == b.shape and torch.allclose(a, b.double(), rtol=1e-3, atol=1e-5)
-        for a, b in zip(found, right, strict=True)
-    )
 
 
 def _expect_loss(
@@ -143,7 +130,7 @@ def _expect_loss(
 ) -> None:
     """The result is the loss with the first criterion."""
     right = loss.right(criteria[0])
-    if fetch(student.copy_of(loss.generator).calls) and not _equal(own(lambda: result), [right]):
+    if fetch(student.copy_of(loss.generator).calls) and not alike(own(lambda: result), [right]):
         fail(
             _("a loss of the images that are passed in."),
             _("the generator is called for other images."),

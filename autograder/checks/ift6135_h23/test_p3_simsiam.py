@@ -9,7 +9,7 @@ import torch
 
 from autograder.checks.ift6135_h23.simsiam_probes import BackboneMaker, SimilarityMaker, StandInSimilarity, Tracer
 from autograder.grading import assign, expect, fail, points, value_and_gradients
-from autograder.grading.carry import own
+from autograder.grading.carry import alike, in_a_row, own
 from autograder.grading.expectation import Mistakes
 from autograder.grading.reference import Reference
 from autograder.grading.seeds import Draw
@@ -273,26 +273,14 @@ def _similarities(student: Student, reference: Reference, pairs: _Pairs) -> list
     cosine: Similarity = reference.q3_solution.CosineSimilarity().forward
     p1, p2, z1, z2 = pairs.values
     both = torch.cat([p1, p2]), torch.cat([z2, z1])
-    found = own(lambda: _flat(value_and_gradients(student.q3_solution.CosineSimilarity().forward, *both)))
-    if _equal(found, _flat(value_and_gradients(cosine, *(item.double() for item in both)))):
+    found = own(lambda: in_a_row(value_and_gradients(student.q3_solution.CosineSimilarity().forward, *both)))
+    if alike(found, in_a_row(value_and_gradients(cosine, *(item.double() for item in both)))):
         return [cosine]
-    found = own(lambda: _flat(value_and_gradients(_model(student).loss, *pairs.values, wrt=(0, 1))))
-    if _equal(found, [pairs.loss(cosine), *pairs.gradients(cosine)]):
+    found = own(lambda: in_a_row(value_and_gradients(_model(student).loss, *pairs.values, wrt=(0, 1))))
+    if alike(found, [pairs.loss(cosine), *pairs.gradients(cosine)]):
         return [cosine]
     assign(student.q3_solution.CosineSimilarity, SimilarityMaker())
     return [StandInSimilarity(), cosine]
-
-
-def _flat(answer: tuple[Any, list[torch.Tensor] | None]) -> list[Any]:
-    """A value and its gradients, one after the other."""
-    value, gradients = answer
-    return [value, *(gradients or [])]
-
-
-def _equal(found: list[torch.Tensor], right: list[torch.Tensor]) -> bool:
-    return len(found) == len(right) and all(
-        a.shape == b.shape and torch.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in zip(found, right, strict=True)
-    )
 
 
 @points("q3_solution.SimSiam.loss", 0.7)
