@@ -25,6 +25,7 @@ from lab import data, ddpm_figures, epochs
 from lab.ddpm_unet import SmallUnet, Unet
 from torch import nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -161,18 +162,21 @@ def t_sample(timesteps: int, batch_size: int) -> torch.Tensor:
 def main() -> None:
     """Entraîne, ou fait les figures du rapport."""
     global device
-    run = epochs.read_run(epochs.make_parser("Entraîne un DDPM sur SVHN.", "results/ddpm", epochs=30, batch_size=64))
+    parser = epochs.make_parser("Entraîne un DDPM sur SVHN.", "results/ddpm", epochs=30, batch_size=64)
+    run = epochs.read_run(parser, small={"epochs": 50})
     device = run.device
     with epochs.plain_errors():
         images, _ = data.load("svhn", "train", run.data_root, run.limit)
         model = SmallUnet() if run.small else Unet(dim=image_size, channels=input_channels, dim_mults=(1, 2, 4, 8))
         model.to(run.device)
+        # les échantillons viennent d'une moyenne mobile des poids (Ho et al. 2020, annexe B)
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.999))
         if run.figures:
-            epochs.load_parts(run, {"model": model})
+            epochs.load_parts(run, {"average": average})
             test_images, _ = data.load("svhn", "test", run.data_root, run.limit)
-            ddpm_figures.make_all(model.eval(), q_sample, p_sample, sample, test_images, run)
+            ddpm_figures.make_all(average.eval(), q_sample, p_sample, sample, test_images, run)
             return
-        optimizer = torch.optim.Adam(model.parameters(), lr=5e-4 if run.small else lr)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3 if run.small else lr)
 
         def step(batch: torch.Tensor) -> dict[str, torch.Tensor]:
             t = t_sample(T, len(batch))
@@ -180,11 +184,12 @@ def main() -> None:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            average.update_parameters(model)
             return {"loss": loss.detach()}
 
         batches = data.Batches(images, batch_size=run.batch_size, device=run.device, shuffle=True, drop_last=True)
-        parts = {"model": model, "optimizer": optimizer}
-        epochs.train(run, parts, batches, step, draw=lambda: sample(model, image_size)[-1])
+        parts = {"model": model, "average": average, "optimizer": optimizer}
+        epochs.train(run, parts, batches, step, draw=lambda: sample(average, image_size)[-1])
 
 
 if __name__ == "__main__":

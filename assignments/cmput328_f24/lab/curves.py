@@ -15,7 +15,7 @@ SMOOTH_FROM = 300
 """A curve of at least this many points is drawn with a moving average."""
 
 
-def save(rows: Sequence[dict[str, float]], stem: str | Path, x: str, ylabel: str) -> None:
+def save(rows: Sequence[dict[str, float]], stem: str | Path, x: str, ylabel: str, xscale: str = "linear") -> None:
     """Write `<stem>.csv` and `<stem>.png`; a former version of them is replaced.
 
     Args:
@@ -23,6 +23,7 @@ def save(rows: Sequence[dict[str, float]], stem: str | Path, x: str, ylabel: str
         stem: path of the files without the ending; the folder is made if it is missing.
         x: key of the horizontal axis, such as `epoch` or `step`.
         ylabel: what the curves are, with the unit.
+        xscale: scale of the horizontal axis, `linear` or `log`.
 
     Raises:
         ValueError: there is no row.
@@ -43,8 +44,9 @@ def save(rows: Sequence[dict[str, float]], stem: str | Path, x: str, ylabel: str
     for name in rows[0]:
         if name != x:
             _draw(axis, places, [row[name] for row in rows], name)
-    axis.set(xlabel=x, ylabel=ylabel)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set(xlabel=x, ylabel=ylabel, xscale=xscale)
+    if xscale == "linear":
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
     axis.grid(alpha=0.3)
     finish(figure, path=stem.with_name(f"{stem.name}.png"))

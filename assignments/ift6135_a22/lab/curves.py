@@ -15,14 +15,15 @@ SMOOTH_FROM = 300
 """Une courbe d'au moins ce nombre de points est tracée avec une moyenne mobile."""
 
 
-def save(rows: Sequence[dict[str, float]], stem: str | Path, x: str, ylabel: str) -> None:
+def save(rows: Sequence[dict[str, float]], stem: str | Path, x: str, ylabel: str, xscale: str = "linear") -> None:
     """Écrit `<stem>.csv` et `<stem>.png`, et remplace leur version précédente.
 
     Args:
-        rows: un dictionnaire pour chaque point, tous avec les mêmes clés : `x` et une clé pour chaque courbe.
-        stem: chemin des fichiers sans l'extension ; le dossier est créé s'il manque.
+        rows: un dictionnaire pour chaque point, tous avec les mêmes clés : `x` et une clé pour chaque courbe.
+        stem: chemin des fichiers sans l'extension ; le dossier est créé s'il manque.
         x: clé de l'axe horizontal, comme `epoch` ou `step`.
         ylabel: ce que sont les courbes, avec l'unité.
+        xscale: échelle de l'axe horizontal, `linear` ou `log`.
 
     Raises:
         ValueError: il n'y a aucune ligne.
@@ -44,8 +45,9 @@ def save(rows: Sequence[dict[str, float]], stem: str | Path, x: str, ylabel: str
     for name in rows[0]:
         if name != x:
             _draw(axis, places, [row[name] for row in rows], name)
-    axis.set(xlabel=x, ylabel=ylabel)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set(xlabel=x, ylabel=ylabel, xscale=xscale)
+    if xscale == "linear":
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
     axis.grid(alpha=0.3)
     finish(figure, path=stem.with_name(f"{stem.name}.png"))

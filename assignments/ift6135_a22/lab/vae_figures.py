@@ -86,7 +86,7 @@ def measure_log_likelihood(model: Any, test_images: torch.Tensor, run: Run) -> N
         estimate = float(torch.cat([model.log_likelihood(chunk, count) for chunk in x.split(50)]).mean())
         print(f"log p(x) avec K = {count} : {estimate:.2f} nats")
         rows.append({"K": float(count), "log p(x)": estimate})
-    curves.save(rows, run.output / "log_likelihood", x="K", ylabel="nats par image")
+    curves.save(rows, run.output / "log_likelihood", x="K", ylabel="nats par image", xscale="log")
 
 
 def _scaled(images: torch.Tensor, run: Run) -> torch.Tensor:
