@@ -1,7 +1,7 @@
 """Un modèle probabiliste de diffusion par débruitage (DDPM) pour les numéros de maison de SVHN.
 
     python ddpm.py              entraîne ; écrit point de contrôle, courbes, temps et échantillons dans results/ddpm
-    python ddpm.py --small      la même chose avec un petit réseau, pour un ordinateur sans GPU
+    python ddpm.py --small      un petit réseau et moins d'images, pour un ordinateur sans GPU
     python ddpm.py --resume     reprend là où un entraînement interrompu s'est arrêté
     python ddpm.py --figures    fait les figures du rapport à partir du point de contrôle
 
@@ -163,7 +163,7 @@ def main() -> None:
     """Entraîne, ou fait les figures du rapport."""
     global device
     parser = epochs.make_parser("Entraîne un DDPM sur SVHN.", "results/ddpm", epochs=30, batch_size=64)
-    run = epochs.read_run(parser, small={"epochs": 50})
+    run = epochs.read_run(parser, small={"epochs": 50, "limit": 8000})
     device = run.device
     with epochs.plain_errors():
         images, _ = data.load("svhn", "train", run.data_root, run.limit)

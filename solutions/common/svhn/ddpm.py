@@ -1,7 +1,7 @@
 """A denoising diffusion probabilistic model (DDPM) for the house numbers of SVHN.
 
     python ddpm.py                       trains; writes checkpoint, curves, clock and samples to results/ddpm
-    python ddpm.py --small               the same with a small network, for a computer without GPU
+    python ddpm.py --small               a small network and fewer images, for a computer without GPU
     python ddpm.py --resume              goes on where an interrupted training stopped
     python ddpm.py --figures             makes the figures of the report from the checkpoint
 
@@ -180,7 +180,7 @@ def main() -> None:
     """Train, or make the figures of the report."""
     global device
     parser = epochs.make_parser("Train a DDPM on SVHN.", "results/ddpm", epochs=30, batch_size=64)
-    run = epochs.read_run(parser, small={"epochs": 50})
+    run = epochs.read_run(parser, small={"epochs": 50, "limit": 8000})
     device = run.device
     with epochs.plain_errors():
         images, _ = data.load("svhn", "train", run.data_root, run.limit)
