@@ -46,13 +46,14 @@ def seed_everything(seed: int) -> None:
 
 
 def _make_folders_softly() -> None:
-    real = os.mkdir
+    real, scratch = os.mkdir, os.getcwd()
 
     def mkdir(path: Any, *args: Any, **kwargs: Any) -> None:
         try:
             real(path, *args, **kwargs)
         except OSError as error:
-            if error.errno not in _NOT_HERE or os.path.isdir(path):
+            here = os.path.abspath(os.fsdecode(path)).startswith(scratch + os.sep)  # pathlib goes on to make parents
+            if error.errno not in _NOT_HERE or os.path.isdir(path) or here:
                 raise
 
     os.mkdir = mkdir

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import struct
 import sys
 import sysconfig
 import tempfile
@@ -28,7 +29,8 @@ LAYERS = ("environment", "no_new_privs", "uid", "rlimits", "landlock", "seccomp"
 ISOLATING = ("uid", "landlock")  # at least one must hold before a stranger's code may run next to the answers
 ON = "on"
 
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+_CAPABILITY_VERSION = 0x20080522
 _FIRST_UID = 64100
 _DEVICES = ("null", "zero", "urandom", "random")
 _GPU_READABLE = ("/proc/driver/nvidia", "/proc/devices", "/proc/self", "/proc/meminfo", "/sys/bus/pci", "/sys/devices")
@@ -39,7 +41,8 @@ class JailSettings:
     """What a child may use.
 
     Attributes:
-        memory_mb: address space beyond what is mapped when the child starts.
+        memory_mb: address space beyond what is mapped when the child starts. What the forking process has freed but
+            keeps mapped is the child's on top, so that the zygote is best forked from a young process.
         disk_mb: largest file that it may write.
         cpu_seconds: processor time, a second line behind the wall-clock limits of the session.
         layers: the layers to apply; a subset of `LAYERS`. Tests and `--trust` leave some out.
@@ -53,9 +56,15 @@ class JailSettings:
     gpu: bool = False
 
 
-def child_uid() -> int | None:
-    """User that children run as: one of its own for each grading process, or None without root's rights."""
-    return _FIRST_UID + os.getpid() % 1000 if hasattr(os, "geteuid") and os.geteuid() == 0 else None
+def child_uid(grader: int | None = None) -> int | None:
+    """User that children of a grading process run as, one of its own for each; or None without root's rights.
+
+    Args:
+        grader: id of the grading process; default: this one.
+    """
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return None
+    return _FIRST_UID + (os.getpid() if grader is None else grader) % 1000
 
 
 def make_ruleset(scratch_root: Path, gpu: bool = False) -> int | None:
@@ -126,6 +135,8 @@ def apply_layers(settings: JailSettings, uid: int | None, ruleset: int | None) -
             held[layer] = ON
         except (OSError, ValueError, AttributeError) as error:
             held[layer] = f"not available: {error}"
+    if "rlimits" in settings.layers:
+        _give_up_capabilities()  # last, for the other layers may need them
     return held
 
 
@@ -170,6 +181,15 @@ def _drop_to(uid: int | None) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+    if sys.platform == "linux":  # lets the grader count its open files where it may not trace processes
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def _give_up_capabilities() -> None:
+    """Where the user of its own is missing, this process is still root's, who could raise its limits again."""
+    if sys.platform == "linux" and os.geteuid() == 0:
+        header, none = struct.pack("<Ii", _CAPABILITY_VERSION, 0), bytes(24)
+        ctypes.CDLL(None).capset(ctypes.create_string_buffer(header), ctypes.create_string_buffer(none))
 
 
 def _limit_resources(settings: JailSettings, own_uid: bool) -> None:

@@ -17,6 +17,7 @@ _RULE_PATH_BENEATH = 1
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _READING = _EXECUTE | _READ_FILE | _READ_DIR
+_DEVICES = 1 << 6 | 1 << 11  # making character and block devices: nobody needs it, and root could open them
 _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | 1 << 15
 _FS_RIGHTS_OF_ABI = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
 _NET_RIGHTS = 0b11  # bind and connect TCP, from ABI 4
@@ -47,7 +48,7 @@ def abi_version() -> int:
 
 
 def make_ruleset(readable: Iterable[Path], writable: Iterable[Path]) -> int:
-    """File descriptor of a ruleset: read and execute beneath `readable`, everything beneath `writable`, nothing else.
+    """File descriptor of a ruleset: read and execute beneath `readable`, all but devices beneath `writable`.
 
     Paths that do not exist are passed over. Where the kernel can, TCP and signals to processes outside are refused too.
 
@@ -57,7 +58,7 @@ def make_ruleset(readable: Iterable[Path], writable: Iterable[Path]) -> int:
     abi = abi_version()
     handled = _FS_RIGHTS_OF_ABI[min(abi, 5)]
     ruleset = _create(handled, _NET_RIGHTS if abi >= 4 else 0, _SCOPES if abi >= 6 else 0)
-    for paths, rights in ((readable, _READING), (writable, handled)):
+    for paths, rights in ((readable, _READING), (writable, handled & ~_DEVICES)):
         for path in paths:
             _allow(ruleset, path, rights & handled)
     return ruleset
@@ -72,7 +73,7 @@ def make_write_ruleset(writable: Iterable[Path]) -> int:
     handled = _FS_RIGHTS_OF_ABI[min(abi_version(), 5)] & ~_READING
     ruleset = _create(handled, 0, 0)
     for path in writable:
-        _allow(ruleset, path, handled)
+        _allow(ruleset, path, handled & ~_DEVICES)
     return ruleset
 
 

@@ -17,8 +17,9 @@ import struct
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _LD, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06  # load word, jump if ==, >=, &; return
-_NR, _ARCH, _ARG0, _ARG1 = 0, 4, 16, 24  # offsets in struct seccomp_data; low words of the arguments (little endian)
-_CLONE_THREAD = 0x00010000
+# offsets in struct seccomp_data; low words of the arguments (little endian)
+_NR, _ARCH, _ARG0, _ARG1, _ARG2 = 0, 4, 16, 24, 32
+_CLONE_THREAD, _CLONE_FILES = 0x00010000, 0x00000400
 _X32_BIT = 0x40000000
 
 _REFUSED = {
@@ -61,6 +62,7 @@ _REFUSED = {
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
+_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
 _SIGNALS = {"x86_64": (62, 234), "aarch64": (129, 131)}  # kill, tgkill: allowed to the process itself
 _PRLIMIT = {"x86_64": 302, "aarch64": 261}  # the same, where 0 stands for itself
 _FCNTL = {"x86_64": 72, "aarch64": 25}
@@ -95,11 +97,18 @@ def build_filter(machine: str, pid: int) -> bytes:
         # clone3 hides its flags behind a pointer: "no such call" makes libc fall back to clone
         _instruction(_JEQ, _CLONE3, 0, 1),
         _instruction(_RET, _ERRNO | errno.ENOSYS),
-        _instruction(_JEQ, _CLONE[machine], 0, 4),
+        # threads, which share their table of files: of one of its own the watch over the disk would not know
+        _instruction(_JEQ, _CLONE[machine], 0, 5),
         _instruction(_LD, _ARG0),
-        _instruction(_JSET, _CLONE_THREAD, 0, 1),
+        _instruction(_JSET, _CLONE_THREAD, 0, 2),
+        _instruction(_JSET, _CLONE_FILES, 0, 1),
         allow,
         refuse,
+        _instruction(_JEQ, _CLOSE_RANGE, 0, 4),
+        _instruction(_LD, _ARG2),
+        _instruction(_JSET, _CLOSE_RANGE_UNSHARE, 0, 1),
+        refuse,
+        allow,
     ]
     for number in _SIGNALS[machine]:
         program += [

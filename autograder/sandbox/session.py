@@ -23,11 +23,13 @@ from autograder.sandbox.errors import (
     SubmissionRaised,
     as_source_lines,
 )
+from autograder.sandbox.vocabulary import Vocabulary
 from autograder.sandbox.zygote import Exit, Zygote
 
 _START_SECONDS = 30.0
 _DISK_CHECK_SECONDS = 0.5
 _OWN_SHARE = 0.8  # of the time for an import, after which the child itself ends it and names the line
+_NAMES = 8  # of changed arguments
 _FILE_ROOM = 8192  # what a file takes beyond its length
 _OUT_OF_MEMORY = (
     "can't allocate memory",
@@ -91,6 +93,9 @@ class Session:
         self._seed = seed
         self._finds_slow_line = bool(stand_ins)
         self._imported: set[str] = set()
+        self._knows_inputs = False
+        self._vocabulary = Vocabulary(sources)
+        self._vocabulary.learn(probes, *(name for names in (classes or {}).values() for name in names))
         self._ended: ChildEnded | None = None
         self._channel, theirs = socket.socketpair()
         self._pipe, write_end = os.pipe()
@@ -126,6 +131,7 @@ class Session:
         """
         if name in self._imported:
             return
+        self._vocabulary.learn(name)
         try:
             seconds = self.limits.import_seconds * _OWN_SHARE if self._finds_slow_line else 0.0
             request = {"op": "import", "module": name, "seed": self._seed, "seconds": seconds}
@@ -149,6 +155,8 @@ class Session:
             InputChanged: the call changed its arguments.
             SubmissionError: see `request`.
         """
+        self._knows_inputs = True
+        self._vocabulary.learn(*kwargs)
         answer = self.request(
             {
                 "op": "call",
@@ -162,7 +170,8 @@ class Session:
         )
         changed = answer.get("changed")
         if isinstance(changed, list) and changed:
-            raise InputChanged(target.path[-1] if target.path else _("the call"), [str(name)[:60] for name in changed])
+            names = dict.fromkeys(self._vocabulary.name(str(name), "…") for name in changed[:_NAMES])
+            raise InputChanged(target.path[-1] if target.path else _("the call"), list(names))
         return answer
 
     def request(self, request: dict[str, Any], seconds: float | None = None) -> dict[str, Any]:
@@ -175,6 +184,8 @@ class Session:
         """
         if self._ended:
             raise self._ended
+        if isinstance(request.get("target"), wire.Ref):
+            self._vocabulary.learn(*request["target"].path)
         frame = wire.encode(request, reference_to)
         self._write(frame, self.limits.call_seconds)
         answer = self._read_frame(self.limits.call_seconds if seconds is None else seconds)
@@ -188,14 +199,17 @@ class Session:
         return answer
 
     def _raised(self, error: dict[str, Any]) -> Exception:
-        kind, text = str(error.get("type"))[:100], str(error.get("message"))
-        if kind == "WireError":
-            return BadAnswer(retold(text[:200], wire.TOO_DEEP, wire.TOO_LARGE))
+        kind, text = self._vocabulary.name(str(error.get("type")), "Exception"), str(error.get("message"))
+        if error.get("type") == "WireError":
+            own_words = (wire.TOO_DEEP, wire.TOO_LARGE.format(size=wire.MAX_BUFFERS >> 20))
+            return BadAnswer(retold(text, wire.TOO_DEEP, wire.TOO_LARGE)) if text in own_words else foreign_answer()
         if kind in ("MemoryError", "OutOfMemoryError") or any(sign in text.lower() for sign in _OUT_OF_MEMORY):
             asked = _("it asked for more than the {size} MB of memory that a check may use")
             return ChildEnded(asked.format(size=self._zygote.settings.memory_mb), "memory")
         own = error.get("own") is True
-        return SubmissionRaised(kind, "" if own else text[:2000], as_source_lines(error.get("lines")), own)
+        text = "" if own else self._vocabulary.text(text[:2000]) if self._knows_inputs else text[:2000]
+        lines = [line for raw in as_source_lines(error.get("lines")) if (line := self._vocabulary.line(raw))]
+        return SubmissionRaised(kind, text, lines, own)
 
     def _write(self, frame: bytes, seconds: float) -> None:
         view = memoryview(frame)
@@ -230,7 +244,7 @@ class Session:
                     data.clear()
                     if expected:
                         continue
-                return wire.decode(prefix, bytes(data))
+                return wire.decode(prefix, bytes(data), lambda name: self._vocabulary.name(name, "object"))
             except wire.WireError as error:
                 raise self._end(BadAnswer(str(error))) from error
         raise AssertionError("unreachable: the events end by an exception")

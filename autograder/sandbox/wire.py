@@ -177,8 +177,13 @@ def frame_size(prefix: bytes, max_buffers: int = MAX_BUFFERS) -> int:
     return int(header + buffers)
 
 
-def decode(prefix: bytes, body: bytes) -> Any:
+def decode(prefix: bytes, body: bytes, type_name: Callable[[str], str] = lambda name: name[:100]) -> Any:
     """Decode a frame. Tensors own their memory; `requires_grad` is restored, the graph is not.
+
+    Args:
+        prefix: of the frame.
+        body: the rest of it.
+        type_name: makes of the name of a type, which a stranger may have chosen, that of a `Handle` or `Opaque`.
 
     Raises:
         WireError: the frame is malformed in any way.
@@ -186,7 +191,7 @@ def decode(prefix: bytes, body: bytes) -> Any:
     header_size = PREFIX.unpack(prefix)[1]
     try:
         header = json.loads(body[:header_size].decode("utf-8", "surrogatepass"))
-        reader = _Reader(memoryview(body)[header_size:])
+        reader = _Reader(memoryview(body)[header_size:], type_name)
         value = reader.value(header, 0)
     except WireError:
         raise
@@ -198,8 +203,9 @@ def decode(prefix: bytes, body: bytes) -> Any:
 
 
 class _Reader:
-    def __init__(self, buffers: memoryview) -> None:
+    def __init__(self, buffers: memoryview, type_name: Callable[[str], str]) -> None:
         self.left = buffers
+        self.type_name = type_name
         self.nodes = 0
         self.other_keys = 0
 
@@ -220,9 +226,9 @@ class _Reader:
         if "dict" in item:
             return {self._key(k, depth): self.value(v, depth + 1) for k, v in item["dict"]}
         if "handle" in item:
-            return Handle(int(item["handle"]), str(item["type"])[:100])
+            return Handle(int(item["handle"]), self.type_name(str(item["type"])))
         if "opaque" in item:
-            return Opaque(str(item["opaque"])[:100])
+            return Opaque(self.type_name(str(item["opaque"])))
         if "ref" in item:
             root = self.value(item["ref"], depth + 1)
             return Ref(root, tuple(root.pop("path")))

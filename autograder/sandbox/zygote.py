@@ -7,7 +7,6 @@ it starts no thread, runs no tensor operation, and does what the grader asks: fo
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
 import io
 import json
@@ -26,8 +25,8 @@ from autograder.sandbox import scratch as scratch_folder
 from autograder.sandbox.child import run_child
 from autograder.sandbox.errors import SandboxError
 from autograder.sandbox.jail import JailSettings, apply_layers, child_uid, make_ruleset
+from autograder.sandbox.processes import adopt_orphans, die_with, end_children, kill_all, own_children
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _ANSWER_SECONDS = 30.0
 _END_SECONDS = 5.0
 
@@ -160,10 +159,10 @@ def _live(control: socket.socket, settings: JailSettings, uid: int | None, scrat
         os.setsid()
         faulthandler.disable()  # it writes to a descriptor by its number, which may become a child's channel
         _keep_only(control)
-        _adopt_orphans()
+        adopt_orphans()
         ruleset = make_ruleset(scratch_root, settings.gpu) if "landlock" in settings.layers else None
         _serve(control, settings, uid, ruleset)
-        _kill_all(_own_children(), uid)  # the grader is gone; nothing of a submission outlives it
+        kill_all(own_children(), uid)  # the grader is gone; nothing of a submission outlives it
         status = 0
     finally:
         os._exit(status)
@@ -178,12 +177,6 @@ def _keep_only(control: socket.socket) -> None:
     highest = max(int(name) for name in os.listdir("/proc/self/fd")) if sys.platform == "linux" else 1024
     os.closerange(3, keep)
     os.closerange(keep + 1, highest + 1)
-
-
-def _adopt_orphans() -> None:
-    """Become the parent of whatever a child leaves behind, so that it can be found and ended."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _serve(control: socket.socket, settings: JailSettings, uid: int | None, ruleset: int | None) -> None:
@@ -222,21 +215,13 @@ def _become_child(
         _renew_standard_streams()
         os.chdir(scratch)
         held = apply_layers(settings, uid, ruleset)
-        _die_with(parent)  # after the change of user, which would undo it
+        die_with(parent)  # after the change of user, which would undo it
         if ruleset is not None:
             os.close(ruleset)
         run_child(channel, held)
         status = 0
     finally:
         os._exit(status)
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel end this process when the zygote ends, however that comes."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _renew_standard_streams() -> None:
@@ -254,36 +239,9 @@ def _renew_standard_streams() -> None:
 def _reap(pid: int, uid: int | None) -> dict[str, Any]:
     """Wait for a killed child, then end and wait for everything else that was left to this process."""
     _, status, usage = os.wait4(pid, 0)
-    for _ in range(100):
-        left = _own_children()
-        if not left:
-            break
-        _kill_all(left, uid)
-        for other in left:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(other, 0)
+    end_children(uid)
     return {
         "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0,
         "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
         "peak_mb": usage.ru_maxrss / 1024,
     }
-
-
-def _own_children() -> list[int]:
-    listing = Path(f"/proc/self/task/{os.getpid()}/children")
-    return [int(word) for word in listing.read_text().split()] if listing.exists() else []
-
-
-def _kill_all(pids: list[int], uid: int | None) -> None:
-    if uid is not None:  # one call that no fork bomb can outrun: everything that the user may signal
-        killer = os.fork()
-        if killer == 0:
-            try:
-                os.setresuid(uid, uid, uid)
-                os.kill(-1, signal.SIGKILL)
-            finally:
-                os._exit(0)
-        os.waitpid(killer, 0)
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)

@@ -65,6 +65,7 @@ def f(x):
         for folder in ("site-packages", "/lib/", "/tmp", "/root", "/home", "genlab"):
             assert folder not in text
 
+    @pytest.mark.threat(16)
     @pytest.mark.parametrize(
         "body",
         [
@@ -112,6 +113,7 @@ def f(x):
         assert error.type == "RecursionError"
         assert len(error.lines) == 6
 
+    @pytest.mark.threat(9, 60)
     @pytest.mark.parametrize(
         "text", ["raise RuntimeError('again')", "import os; os.listdir(3)", "return 7", "return 'x' * 10**6"]
     )
@@ -131,6 +133,7 @@ def f(x):
     def test_exceptions_that_programs_do_not_catch(self, room: Room, name: str) -> None:
         assert raised(room, f"def f():\n    raise {name}").type == name
 
+    @pytest.mark.threat(56)
     def test_syntax_errors(self, room: Room) -> None:
         student = room.student({"work.py": "import broken", "broken.py": "x = 1\nif x\n    y = 2\n"})
         with pytest.raises(SubmissionRaised) as caught:
@@ -141,6 +144,7 @@ def f(x):
         places = [(line.file, line.number, line.text) for line in caught.value.lines]
         assert places == [("work.py", 1, "import broken"), ("broken.py", 2, "if x")]
 
+    @pytest.mark.threat(56)
     def test_mixed_tabs(self, room: Room) -> None:
         with pytest.raises(SubmissionRaised) as caught:
             _ = room.student("def f():\n        x = 1\n\treturn x\n").work

@@ -60,6 +60,7 @@ def f(): return first[0], first[1].dtype == torch.int64, sum(len(y) for _, y in 
 
 
 class TestSurroundings:
+    @pytest.mark.threat(54)
     def test_nobody_is_asked(self, room: Room) -> None:
         source = "answer = input('Which device? ')\ndef f(): return answer, input()"
         assert room.call(source) == ("", "")
@@ -74,6 +75,7 @@ def f(): return options.steps, len(sys.argv)
 """
         assert room.call(source) == (7, 1)
 
+    @pytest.mark.threat(28)
     def test_one_thread(self, room: Room) -> None:
         assert room.call("import torch\ndef f(): return torch.get_num_threads()") == 1
         assert in_fork(threads_of_a_child) == [2, 1]
@@ -96,6 +98,7 @@ if not os.path.exists("/results"):
     os.mkdir("/results")
 os.makedirs("figures/vae", exist_ok=True)
 pathlib.Path("figures/ddpm").mkdir()
+pathlib.Path("figures/runs/first").mkdir(parents=True)
 def f():
     return [os.path.exists(path) for path in ("/content", "../results", "/kaggle", "/results", "figures/vae/.")]
 def again():
@@ -107,15 +110,17 @@ def elsewhere():
     open("/content/x.txt", "w")
 """
 
+    @pytest.mark.threat(54)
     def test_outside_they_are_not_made_and_nobody_is_told(self, room: Room) -> None:
         assert room.call(self.SOURCE) == [False, False, False, False, True]
 
     def test_inside_they_are(self, room: Room) -> None:
         student = room.student(self.SOURCE)
-        assert student.work.inside() == (["ddpm", "vae"], ["x.txt"])
+        assert student.work.inside() == (["ddpm", "runs", "vae"], ["x.txt"])
         with pytest.raises(SubmissionRaised, match="FileExistsError"):
             student.work.again()
 
+    @pytest.mark.threat(3)
     def test_files_outside_are_refused(self, room: Room) -> None:
         with pytest.raises(SubmissionRaised) as caught:
             room.student(self.SOURCE).work.elsewhere()
@@ -133,6 +138,7 @@ def f():
     def drawn(self, room: Room, seed: int, at_import: str = "") -> Any:
         return room.student(self.SOURCE.replace("{at_import}", at_import), seed=seed).work.f()
 
+    @pytest.mark.threat(49, 58)
     def test_what_an_import_draws_or_seeds_does_not_matter(self, room: Room) -> None:
         plain = self.drawn(room, 5)
         for at_import in (
@@ -164,6 +170,7 @@ CHANGES: dict[str, Callable[[torch.Tensor], Any]] = {
 
 
 class TestUnchanged:
+    @pytest.mark.threat(57)
     @pytest.mark.parametrize("name", CHANGES)
     def test_names_what_changed(self, name: str) -> None:
         values = {"x": torch.ones(2, 2), "y": torch.ones(2, 2), "n": 3, "items": [1]}
@@ -191,6 +198,7 @@ class TestUnchanged:
             _ = tensor + 0 if tensor.dtype is not torch.bool else ~tensor
         assert changed == []
 
+    @pytest.mark.threat(57)
     def test_not_a_number_that_becomes_one(self) -> None:
         tensor = torch.tensor([math.nan, 1.0])
         changed: list[str] = []

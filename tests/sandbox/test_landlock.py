@@ -42,6 +42,7 @@ def restricted(ruleset: Callable[[], int], actions: dict[str, Callable[[], Any]]
 
 @needs_landlock
 class TestFiles:
+    @pytest.mark.threat(2, 3)
     def test_only_what_is_listed(self, tree: Path) -> None:
         found = restricted(
             lambda: landlock.make_ruleset([tree / "library"], [tree / "scratch"]),
@@ -116,6 +117,7 @@ class TestFiles:
 
 @needs_landlock
 class TestNetworkAndSignals:
+    @pytest.mark.threat(15)
     def test_no_connection(self) -> None:
         if landlock.abi_version() < 4:
             pytest.skip("this Landlock does not know the network")
@@ -129,6 +131,7 @@ class TestNetworkAndSignals:
             )
         assert found == {"connect": "EACCES", "listen": "EACCES"}
 
+    @pytest.mark.threat(14)
     def test_no_signal_to_a_process_outside(self) -> None:
         if landlock.abi_version() < 6:
             pytest.skip("this Landlock does not know signals")

@@ -145,6 +145,7 @@ class TestGradients:
             value_and_gradients(room.student(SOURCE).work.product, torch.ones(1), wrt=(0,))
 
 
+@pytest.mark.threat(11, 12)
 class TestForgedAnswers:
     SOURCE = """
 import os, sys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import stat
 import tempfile
@@ -56,6 +57,7 @@ class TestSize:
         (inside / "loop").symlink_to(inside)
         assert not holds_more_than(MB, inside)
 
+    @pytest.mark.threat(25)
     def test_too_many_entries(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(scratch, "_MAX_ENTRIES", 20)
         for number in range(20):
@@ -64,6 +66,7 @@ class TestSize:
         (tmp_path / "one more").touch()
         assert holds_more_than(MB, tmp_path)
 
+    @pytest.mark.threat(25)
     def test_too_deep(self, tmp_path: Path) -> None:
         nest(tmp_path, 1500)
         assert holds_more_than(64 * MB, tmp_path)
@@ -72,6 +75,7 @@ class TestSize:
     def test_what_may_not_be_listed(self) -> None:
         assert as_ordinary_user(closed_folder_counts) == [True, False]
 
+    @pytest.mark.threat(25)
     def test_deleted_files_that_are_open(self, tmp_path: Path) -> None:
         with open(tmp_path / "file", "wb") as file:
             file.write(bytes(2 * MB))
@@ -79,6 +83,24 @@ class TestSize:
             os.unlink(tmp_path / "file")
             assert scratch.holds_more_than(MB, tmp_path, os.getpid())
             assert not scratch.holds_more_than(3 * MB, tmp_path, os.getpid())
+        assert not scratch.holds_more_than(MB, tmp_path, os.getpid())
+
+    @pytest.mark.threat(25)
+    def test_deleted_files_that_are_only_mapped(self, tmp_path: Path) -> None:
+        """Their size is not known, so that each counts as a quarter of the limit."""
+        libc = ctypes.CDLL(None)
+        libc.mmap.restype = ctypes.c_void_p
+        maps = []
+        for _ in range(5):
+            assert not scratch.holds_more_than(MB, tmp_path, os.getpid())
+            opened = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+            os.write(opened, bytes(4096))
+            maps.append(libc.mmap(None, ctypes.c_size_t(4096), 1, 1, opened, ctypes.c_long(0)))
+            os.close(opened)
+            os.unlink(tmp_path / "file")
+        assert scratch.holds_more_than(MB, tmp_path, os.getpid())
+        for address in maps:
+            libc.munmap(ctypes.c_void_p(address), ctypes.c_size_t(4096))
         assert not scratch.holds_more_than(MB, tmp_path, os.getpid())
 
     def test_no_folder(self, tmp_path: Path) -> None:
@@ -111,6 +133,7 @@ class TestRemoval:
         assert (outside / "file").read_text() == "stays"
         assert (outside / "folder").is_dir()
 
+    @pytest.mark.threat(25)
     def test_folders_a_thousand_deep(self, tmp_path: Path) -> None:
         folder = tmp_path / "deep"
         folder.mkdir()

@@ -95,6 +95,15 @@ class TestDecisions:
         assert decide(machine, CALLS[machine]["clone3"], 1 << 40) == NO_SUCH_CALL
 
     @both
+    @pytest.mark.threat(25)
+    def test_one_table_of_files_for_all_threads(self, machine: str) -> None:
+        assert decide(machine, CALLS[machine]["clone"], THREAD_FLAGS & ~0x400) == REFUSE  # CLONE_FILES
+        for flags in (0, 4):  # CLOSE_RANGE_CLOEXEC
+            assert decide(machine, 436, 3, 9, flags) == ALLOW
+        for flags in (2, 6):  # CLOSE_RANGE_UNSHARE
+            assert decide(machine, 436, 9999, 9999, flags) == REFUSE
+
+    @both
     @pytest.mark.parametrize("name", ["kill", "tgkill"])
     def test_signals_to_itself_alone(self, machine: str, name: str) -> None:
         number = CALLS[machine][name]
@@ -184,6 +193,7 @@ def in_a_thread() -> None:
 
 
 class TestEffect:
+    @pytest.mark.threat(14, 15, 23)
     @pytest.mark.parametrize(
         "action",
         [

@@ -28,6 +28,7 @@ from autograder.sandbox.proxy import Remote, fetch
 from autograder.sandbox.session import SessionLimits
 from autograder.sandbox.wire import Opaque, Ref
 
+from ..threat_marks import marked
 from .conftest import Room, needs_landlock, needs_root
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -75,6 +76,7 @@ class TestValues:
         assert np.array_equal(found[0], np.full((2, 3), 2, np.float32))
         assert found[1:] == (6.0, (2, 3))
 
+    @pytest.mark.threat(8)
     @pytest.mark.parametrize(
         "body",
         [
@@ -92,6 +94,7 @@ class TestValues:
         assert type(value) is Remote
         assert repr(value) == "<Liar of the submission>"
 
+    @pytest.mark.threat(9)
     def test_liars_that_hold_data_are_read_once(self, room: Room) -> None:
         source = """
 class Number(float):
@@ -107,6 +110,7 @@ def f(): return [Number(0.5), Items([1, 2])]
         value = room.call(source)
         assert [type(part) for part in value] == [float, list]
 
+    @pytest.mark.threat(33)
     def test_too_large_or_too_deep(self, room: Room) -> None:
         source = """
 import torch
@@ -128,6 +132,7 @@ def f(kind):
 
 
 class TestChangedArguments:
+    @pytest.mark.threat(57)
     def test_are_named(self, room: Room) -> None:
         student = room.student(
             "def f(x, y, *, z=None):\n    y.mul_(2)\n    if z is not None: z[0] = 7\n    return x\n"
@@ -142,6 +147,7 @@ class TestChangedArguments:
         assert (caught.value.function, caught.value.names) == ("step", ["t"])
         assert x.tolist() == [1, 1]
 
+    @pytest.mark.threat(57)
     def test_an_answer_that_is_a_view_of_its_argument(self, room: Room) -> None:
         x = torch.ones(2, 2)
         found = room.call("def f(x): return x[0]", x)
@@ -150,6 +156,7 @@ class TestChangedArguments:
 
 
 class TestEnds:
+    @pytest.mark.threat(5)
     @pytest.mark.parametrize(
         ("body", "reason", "sentence"),
         [
@@ -176,12 +183,14 @@ def f():
         assert error.reason == reason
         assert str(error).startswith(sentence)
 
+    @pytest.mark.threat(5)
     def test_at_import(self, room: Room) -> None:
         student = room.student("import os\nos._exit(0)")
         with pytest.raises(ChildEnded) as caught:
             _ = student.work
         assert caught.value.importing == "work"
 
+    @pytest.mark.threat(5)
     def test_sys_exit_is_an_exception(self, room: Room) -> None:
         for source in ("import sys\ndef f(): sys.exit(0)", "def f(): exit()", "def f(): quit(1)"):
             with pytest.raises(SubmissionRaised) as caught:
@@ -194,6 +203,7 @@ def f():
             student.work.f(0)
         assert student.work.f(1) == (1.0, 2)
 
+    @pytest.mark.threat(6)
     def test_what_comes_after_the_answer_is_ignored(self, room: Room) -> None:
         source = """
 import atexit, os, signal, threading, time
@@ -239,7 +249,9 @@ LOOPS = {
 
 
 class TestTime:
-    @pytest.mark.parametrize("name", LOOPS)
+    @pytest.mark.parametrize(
+        "name", marked(LOOPS, {21: LOOPS, 22: ["signals ignored", "timers cancelled", "clock set back"]})
+    )
     def test_a_call_that_does_not_end(self, room: Room, name: str) -> None:
         source = f"""
 import os, signal, threading, time, torch
@@ -260,6 +272,7 @@ def f():
         assert str(error) == "it did not finish within 0.3 seconds and was stopped"
         assert time.monotonic() - started < 10
 
+    @pytest.mark.threat(29)
     def test_an_import_that_does_not_end(self, room: Room) -> None:
         student = room.student("while True: pass", limits=SHORT)
         with pytest.raises(ChildEnded) as caught:
@@ -273,6 +286,7 @@ def f():
         with pytest.raises(ChildEnded):
             student.work.f(1)
 
+    @pytest.mark.threat(27)
     def test_the_budget_of_the_whole_submission(self, room: Room) -> None:
         student = room.student("def f():\n    while True: pass", deadline=time.monotonic() + 1)
         started = time.monotonic()
@@ -286,12 +300,14 @@ def f():
             room.session("x = 1", deadline=time.monotonic() - 1)
         assert caught.value.reason == "budget"
 
+    @pytest.mark.threat(11, 21)
     def test_a_frame_that_is_never_finished(self, room: Room) -> None:
         error = ended(room, FORGE, list(wire.encode(7)[:-1]), "wait", limits=SHORT)
         assert error.reason == "time"
 
 
 class TestAmounts:
+    @pytest.mark.threat(24)
     def test_memory(self, room: Room) -> None:
         source = "import torch\ndef f(): return torch.ones(10**10)"
         student = room.student(source)
@@ -299,6 +315,7 @@ class TestAmounts:
             student.work.f()
         assert caught.value.reason == "memory"
 
+    @pytest.mark.threat(26)
     @pytest.mark.parametrize(
         "body",
         [
@@ -316,6 +333,7 @@ class TestAmounts:
         assert len(student.session.output) == 1000
         assert set(student.session.output) <= set(b"x\n")
 
+    @pytest.mark.threat(25)
     @pytest.mark.parametrize(
         "body",
         [
@@ -345,6 +363,7 @@ def f():
         assert error.reason == "disk"
         assert str(error).startswith("it wrote more than 10 MB of files")
 
+    @pytest.mark.threat(25)
     def test_one_huge_file(self, room: Room) -> None:
         source = "def f():\n    with open('file', 'wb') as file:\n        file.write(bytes(65 << 20))"
         with pytest.raises(SubmissionRaised, match="File too large"):
@@ -355,6 +374,7 @@ def f():
         with pytest.raises(SubmissionRaised, match="Too many open files"):
             room.call(source)
 
+    @pytest.mark.threat(23)
     @needs_root
     def test_threads(self, room: Room) -> None:
         source = """
@@ -395,6 +415,7 @@ def f():
         student = room.student(source)
         assert student.work.f(3) == 3
 
+    @pytest.mark.threat(11)
     def test_verdicts_that_are_printed_mean_nothing(self, room: Room) -> None:
         frame = wire.encode({"value": 42}).hex()
         source = f"import os\ndef f():\n    os.write(1, bytes.fromhex('{frame}'))\n    print('PASSED')\n    return 1"
@@ -474,6 +495,7 @@ X86_ONLY = "raw("
 
 
 class TestRefusals:
+    @pytest.mark.threat(2, 3, 4, 13, 14, 15, 23)
     @needs_landlock
     def test_what_a_submission_cannot_do(self, room: Room) -> None:
         actions = {
@@ -503,6 +525,7 @@ def f(actions):
             False,
         )
 
+    @pytest.mark.threat(1, 2)
     @needs_landlock
     def test_the_answers_cannot_be_imported(self, room: Room) -> None:
         source = f"""
@@ -542,6 +565,7 @@ def f():
 """
         assert room.call(source)[0] == 285
 
+    @pytest.mark.threat(12)
     def test_only_the_channel_and_the_streams_are_open(self, room: Room) -> None:
         source = """
 import os, stat
@@ -559,6 +583,7 @@ def f():
         streams = [(True, "CHR"), (True, "FIFO"), (True, "FIFO")]
         assert room.call(source) == [*streams, (False, "SOCK")]
 
+    @pytest.mark.threat(7, 58)
     def test_a_second_session_sees_nothing_of_the_first(self, room: Room) -> None:
         source = """
 import builtins, os, sys, torch
@@ -646,6 +671,7 @@ FORGED: dict[str, tuple[bytes, type[SubmissionError]]] = {
 }
 
 
+@pytest.mark.threat(11, 12)
 class TestForgedFrames:
     @pytest.mark.parametrize("name", FORGED)
     def test_end_in_one_of_the_errors(self, room: Room, name: str) -> None:
@@ -655,7 +681,7 @@ class TestForgedFrames:
             function(list(data))
         assert len(str(caught.value)) < 3000
 
-    @pytest.mark.parametrize("value", [7, "x", torch.ones(2), Opaque("A"), [Ref({"module": "os"}, ("system",))]])
+    @pytest.mark.parametrize("value", [7, "x", torch.ones(2), Opaque("ellipsis"), [Ref({"module": "os"}, ("system",))]])
     def test_or_in_a_value_which_is_judged_as_any_other(self, room: Room, value: Any) -> None:
         forged = answered(value=value, changed=torch.ones(2), score=100, passed=True)
         found = room.student(FORGE).work.f(list(forged))
@@ -671,11 +697,12 @@ class TestForgedFrames:
                 student.work.f(forged)
 
     def test_an_error_carries_no_more_than_its_size(self, room: Room) -> None:
-        forged = remark(type="T" * 10**4, message="m" * 10**4, lines=[["f" * 500, 1, "g", "t" * 500]] * 50)
+        forged = remark(type="T" * 10**4, message="grad " * 10**4, lines=[["work.py", 3, "f", "t" * 500]] * 50)
         with pytest.raises(SubmissionRaised) as caught:
             room.student(FORGE).work.f(list(answered(error=forged)))
         error = caught.value
-        assert (len(error.type), len(error.message), len(error.lines)) == (100, 2000, 6)
+        assert (len(error.type), len(error.message), len(error.lines)) == (len("Exception"), 2000, 6)
+        assert {line.text for line in error.lines} == {"def channel():"}
 
     def test_a_second_answer_can_only_be_a_value_of_the_next_call(self, room: Room) -> None:
         source = FORGE.replace("os._exit(0)", "return 'honest'")
@@ -763,6 +790,7 @@ def threads(): return torch.get_num_threads(), float(torch.ones(300, 300).mm(tor
         room.close_session()
         assert room.left_behind() == []
 
+    @pytest.mark.threat(3)
     @needs_root
     def test_files_cannot_be_changed(self, room: Room) -> None:
         student = room.student(self.SOURCE, files={"checkpoints/A.pt": b"one"})

@@ -41,6 +41,7 @@ def run(source: str) -> dict[str, Any]:
 
 
 class TestInAChild:
+    @pytest.mark.threat(54)
     def test_helpers_and_loggers_are_imported(self, room: Room) -> None:
         source = """
 import wandb
@@ -114,6 +115,7 @@ def f(): return [batch["pixel_values"] for batch in loader]
         assert [tuple(batch.shape) for batch in batches] == [(8, 3, 32, 32)] * 2
         assert -1 <= batches[0].min() < batches[0].max() <= 1
 
+    @pytest.mark.threat(29)
     def test_an_import_without_end_names_its_line(self, room: Room) -> None:
         source = "x = 1\nwhile True:\n    x += 1\n"
         student = room.student(source, stand_ins=NAMES, limits=SessionLimits(import_seconds=2.0))

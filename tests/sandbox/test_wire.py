@@ -88,6 +88,7 @@ class TestTensors:
         tensor = torch.tensor([math.nan, math.inf, -math.inf, -0.0, 1e-45])
         assert torch.equal(crossed(tensor).view(torch.int32), tensor.view(torch.int32))
 
+    @pytest.mark.threat(57)
     @pytest.mark.parametrize(
         "view",
         [
@@ -108,6 +109,7 @@ class TestTensors:
         assert torch.equal(found, tensor)
         assert found.is_contiguous()
 
+    @pytest.mark.threat(57)
     def test_requires_grad_crosses_and_the_graph_does_not(self) -> None:
         leaf = torch.ones(3, requires_grad=True)
         for tensor in (leaf, leaf * 2, torch.nn.Parameter(torch.ones(2))):
@@ -131,10 +133,12 @@ class TestTensors:
         assert all(map(torch.equal, found["x"], tensors))
         assert torch.equal(found["y"][0], tensors[3])
 
+    @pytest.mark.threat(8)
     def test_other_layouts_do_not_cross(self) -> None:
         for tensor in (torch.eye(2).to_sparse(), torch.empty(2, device="meta"), torch.ones(2).to(torch.float8_e4m3fn)):
             assert crossed(tensor) == Opaque("Tensor")
 
+    @pytest.mark.threat(8)
     def test_a_subclass_does_not_cross_as_a_tensor(self) -> None:
         class Liar(torch.Tensor):
             @classmethod
@@ -143,6 +147,7 @@ class TestTensors:
 
         assert crossed([torch.ones(2).as_subclass(Liar)]) == [Opaque("Liar")]
 
+    @pytest.mark.threat(8)
     def test_an_object_that_pretends_to_be_a_tensor_does_not_cross(self) -> None:
         class Liar:
             __class__ = torch.Tensor  # type: ignore[assignment]
@@ -369,11 +374,13 @@ MALFORMED = {
 
 
 class TestMalformedFrames:
+    @pytest.mark.threat(11)
     @pytest.mark.parametrize("name", MALFORMED)
     def test_are_refused(self, name: str) -> None:
         with pytest.raises(WireError):
             decode_raw(*MALFORMED[name])
 
+    @pytest.mark.threat(11, 24)
     def test_a_huge_declared_size_costs_no_memory(self) -> None:
         tracemalloc.start()
         for header in (tensor_header([1 << 39], 1 << 41), {"array": "int8", "shape": [1 << 39], "bytes": 1 << 39}):
@@ -383,6 +390,7 @@ class TestMalformedFrames:
         tracemalloc.stop()
         assert peak < 1 << 20
 
+    @pytest.mark.threat(11)
     def test_header_length_that_lies(self) -> None:
         frame = wire.encode([torch.ones(2), "x"])
         magic, header, buffers = wire.PREFIX.unpack(frame[:PREFIX])
@@ -393,6 +401,7 @@ class TestMalformedFrames:
     def test_gradients_of_integers_are_not_asked_for(self) -> None:
         assert not decode_raw(tensor_header([1], 8, "int64", grad=True), b"x" * 8).requires_grad
 
+    @pytest.mark.threat(11)
     def test_keys_whose_hashes_collide_are_limited(self) -> None:
         modulus = 2**61 - 1  # of Python's hash of numbers: all these keys have the same
         pairs = [[i * modulus, 0] for i in range(wire.MAX_OTHER_KEYS + 1)]
@@ -434,12 +443,14 @@ EXAMPLE = wire.encode({"value": [torch.ones(2, 3), np.zeros(2), (Handle(1, "A"),
 
 
 class TestFuzz:
+    @pytest.mark.threat(11)
     @settings(max_examples=300, deadline=None)
     @given(TREES, st.binary(max_size=16))
     def test_any_header_is_a_value_or_refused(self, header: Any, buffers: bytes) -> None:
         with contextlib.suppress(WireError):
             decode_raw(header, buffers)
 
+    @pytest.mark.threat(11)
     @settings(max_examples=200, deadline=None)
     @given(st.binary(min_size=PREFIX, max_size=80))
     def test_any_bytes_are_a_value_or_refused(self, data: bytes) -> None:
@@ -448,6 +459,7 @@ class TestFuzz:
         with contextlib.suppress(WireError):
             wire.decode(data[:PREFIX], data[PREFIX:])
 
+    @pytest.mark.threat(11)
     @settings(max_examples=300, deadline=None)
     @given(st.integers(PREFIX, len(EXAMPLE) - 1), st.binary(min_size=1, max_size=3), st.booleans())
     def test_a_damaged_frame_is_a_value_or_refused(self, place: int, patch: bytes, cut: bool) -> None:

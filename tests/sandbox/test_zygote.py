@@ -83,6 +83,7 @@ def f():
         assert parent == room.zygote.pid
         assert pid == group_session == group
 
+    @pytest.mark.threat(25)
     def test_leave_no_files(self, room: Room) -> None:
         source = """
 import os
@@ -158,6 +159,7 @@ def rooms() -> Iterator[dict[str, Room]]:
 class TestProcesses:
     """Without the filter over system calls a submission can start processes; they end all the same."""
 
+    @pytest.mark.threat(4)
     @pytest.mark.parametrize("name", PROCESSES)
     @pytest.mark.parametrize("kind", ["own user", "no user"])
     def test_end_with_the_child(self, rooms: dict[str, Room], kind: str, name: str) -> None:
@@ -166,6 +168,7 @@ class TestProcesses:
         room.close_session()
         assert room.left_behind() == []
 
+    @pytest.mark.threat(4)
     def test_end_when_the_child_is_stopped_at_a_limit(self, rooms: dict[str, Room]) -> None:
         for room in rooms.values():
             session = room.session(f"{START}\ndef f():\n    start(wait)\n    spin()")
@@ -179,6 +182,7 @@ class TestProcesses:
             assert not lives(pid)
             assert room.left_behind() == []
 
+    @pytest.mark.threat(23)
     @needs_root
     def test_a_fork_bomb_is_limited(self, rooms: dict[str, Room]) -> None:
         source = (
@@ -192,6 +196,7 @@ class TestProcesses:
 
 
 class TestZygote:
+    @pytest.mark.threat(12)
     def test_holds_no_descriptor_of_the_grader(self, tmp_path: Path) -> None:
         secret = tmp_path / "secret"
         secret.write_text("42")
