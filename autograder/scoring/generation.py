@@ -39,7 +39,7 @@ from autograder.scoring.evaluation import (
     picture,
     repeated_classes,
 )
-from autograder.scoring.flags import look_at
+from autograder.scoring.flags import classifier_inside, look_at
 from autograder.scoring.processors import granted
 from autograder.scoring.real_images import load_real_images
 from autograder.scoring.second_opinion import load_second_opinion
@@ -245,15 +245,18 @@ def _result(
         ),
         second_opinion=second_accuracy,
         picture=picture(best.pixels, best.labels),
-        for_instructor=look_at(
-            best.pixels,
-            best.labels,
-            best.evaluation.accuracy,
-            second_accuracy,
-            carried_images(checkpoint),
-            real,
-            workplace.options.data_root,
-        ),
+        for_instructor=[
+            *look_at(
+                best.pixels,
+                best.labels,
+                best.evaluation.accuracy,
+                second_accuracy,
+                carried_images(checkpoint),
+                real,
+                workplace.options.data_root,
+            ),
+            *classifier_inside(checkpoint.tensors, _classifiers()[0].state_dict()),
+        ],
     )
 
 

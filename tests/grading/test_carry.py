@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 import torch
 
-from autograder.grading.carry import alike, follows, in_a_row, own
+from autograder.grading.carry import alike, follows, in_a_row, knowing, own, tensors
 from autograder.sandbox.errors import BadAnswer, ChildEnded, InputChanged, SubmissionRaised
 from autograder.sandbox.wire import Opaque
 
 
-def test_own_gives_tensors_in_float64_without_gradients() -> None:
-    [value] = own(lambda: torch.tensor([1.5, 2.5], requires_grad=True))
+def test_tensors_are_tensors_in_float64_without_gradients() -> None:
+    [value] = tensors(lambda: torch.tensor([1.5, 2.5], requires_grad=True))
     assert value.dtype == torch.float64
     assert not value.requires_grad
     assert value.tolist() == [1.5, 2.5]
 
 
 @pytest.mark.parametrize("kind", [tuple, list])
-def test_own_gives_the_parts_of_several_values(kind: Any) -> None:
-    first, second = own(lambda: kind([torch.zeros(2), torch.ones(3)]))
+def test_tensors_are_the_parts_of_several_values(kind: Any) -> None:
+    first, second = tensors(lambda: kind([torch.zeros(2), torch.ones(3)]))
     assert (first.shape, second.shape) == ((2,), (3,))
 
 
@@ -41,8 +41,8 @@ def test_own_gives_the_parts_of_several_values(kind: Any) -> None:
         [torch.zeros(1), torch.zeros(1, dtype=torch.int32)],
     ],
 )
-def test_own_gives_nothing_for_anything_else(result: Any) -> None:
-    assert own(lambda: result) == []
+def test_tensors_are_nothing_for_anything_else(result: Any) -> None:
+    assert tensors(lambda: result) == []
 
 
 @pytest.mark.parametrize(
@@ -54,16 +54,16 @@ def test_own_gives_nothing_for_anything_else(result: Any) -> None:
         BadAnswer("too large"),
     ],
 )
-def test_own_gives_nothing_where_the_call_fails(error: Exception) -> None:
+def test_tensors_are_nothing_where_the_call_fails(error: Exception) -> None:
     def call() -> Any:
         raise error
 
-    assert own(call) == []
+    assert tensors(call) == []
 
 
 def test_own_does_not_hide_errors_of_the_grader() -> None:
     with pytest.raises(KeyError):
-        own(lambda: {}["missing"])
+        tensors(lambda: {}["missing"])
 
 
 def test_follows_applies_the_formula_to_all_parts() -> None:
@@ -86,6 +86,17 @@ def test_follows_gives_nothing_where_the_number_of_parts_does_not_fit() -> None:
 def test_follows_gives_nothing_that_is_not_finite() -> None:
     assert follows(lambda a: a.log(), [torch.zeros(2)]) == []
     assert follows(lambda a: (1 - a**2).sqrt(), [torch.full((2,), 3.0)]) == []
+
+
+def test_what_is_right_has_no_version_of_its_own() -> None:
+    def version() -> list[torch.Tensor]:
+        return own("q2_ddpm.q_sample", lambda: torch.ones(1))
+
+    with knowing({"q2_ddpm.q_xt_x0"}):
+        assert version() == [torch.ones(1)]
+        with knowing({"q2_ddpm.q_sample"}):
+            assert version() == []
+        assert version() == [torch.ones(1)]
 
 
 def test_a_value_and_its_gradients_in_a_row() -> None:

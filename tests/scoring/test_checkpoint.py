@@ -29,6 +29,7 @@ from autograder.scoring.checkpoint import (
     read_checkpoint,
 )
 
+from ..threat_marks import marked
 from . import checkpoint_files as files
 
 pytestmark = [
@@ -37,6 +38,29 @@ pytestmark = [
 NAME = "checkpoints/DDPM.pt"
 LIMIT_MB = 2
 ODD, TAKEN = files.odd_files(), files.odd_but_sound_files()
+ODD_THREATS = {
+    30: ["arguments beside", "numpy beside", "nested dictionaries", "plain pickle", "random pickle", "torchscript"],
+    31: ["whole layer", "whole model"],
+    32: ["compressed", "compressed bomb", "bomb that declares too much", "storage said to be larger"],
+    33: ["expanded", "expanded to terabytes", "overlapping", "views that add up", "legacy of terabytes"],
+    34: ["nan", "one infinite"],
+    35: ["sparse", "sparse rows", "sparse of terabytes", "quantised", "complex", "eight bits", "no values"],
+    36: ["optimizer", "names that become one", "nothing but a prefix", "number among the weights"],
+    38: ["many tensors", "too large a file"],
+    39: [
+        *("empty", "git-lfs", "html", "xml", "json", "noise", "zeros", "storage cut short", "pickle cut short"),
+        *("legacy cut short", "missing storage", "a flipped bit", "zip of a checkpoint"),
+    ],
+    40: ["safetensors"],
+    60: ["a name that acts on a display", "long name"],
+}
+TAKEN_THREATS = {
+    35: ["legacy from a GPU", "from a GPU", "half", "bfloat16", "double", "integers", "flags", "conjugate bit"],
+    36: [
+        *("state_dict", "model_state_dict", "model in a wrapper", "parallel", "compiled", "compiled in part"),
+        *("parallel and compiled", "module. before one name only"),
+    ],
+}
 
 
 class Jail:
@@ -98,7 +122,7 @@ def require_same(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch
         assert torch.equal(found[name], tensor.detach())
 
 
-@pytest.mark.parametrize("kind", TAKEN)
+@pytest.mark.parametrize("kind", marked(TAKEN, TAKEN_THREATS))
 def test_sound_files_are_taken(jail, kind):
     content, expected, words = TAKEN[kind]
     checkpoint = jail.read(content)
@@ -109,7 +133,7 @@ def test_sound_files_are_taken(jail, kind):
     assert all(note.isprintable() and note.startswith(f"{NAME}: ") for note in checkpoint.notes)
 
 
-@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("kind", marked(ODD, ODD_THREATS))
 def test_odd_files_are_refused_with_a_sentence_of_their_own(jail, kind):
     make, words = ODD[kind]
     sentence = jail.refusal(make())
@@ -117,6 +141,7 @@ def test_odd_files_are_refused_with_a_sentence_of_their_own(jail, kind):
     assert words in sentence
 
 
+@pytest.mark.threat(32)
 def test_file_that_describes_far_too_much_is_not_looked_into(jail):
     a_million = files.saved({f"w{number}": files.ONE for number in range(1_000_000)})
     for content, words in ((files.huge_directory(100_000), "more parts"), (a_million, "describes far more")):
@@ -126,6 +151,7 @@ def test_file_that_describes_far_too_much_is_not_looked_into(jail):
         assert jail.last is None
 
 
+@pytest.mark.threat(39)
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.9, 0.99, 0.999])
 def test_cut_off_file_is_named_as_such(jail, share):
     content = files.saved({"w": torch.arange(5000.0)})
@@ -135,6 +161,7 @@ def test_cut_off_file_is_named_as_such(jail, share):
     assert jail.last is None  # seen from outside
 
 
+@pytest.mark.threat(30)
 @pytest.mark.parametrize("wrap", [files.saved, files.legacy])
 @pytest.mark.parametrize("place", ["alone", "beside the weights", "among the weights"])
 def test_code_in_a_file_never_runs(jail, tmp_path, wrap, place):
@@ -156,6 +183,7 @@ def test_code_in_a_file_never_runs(jail, tmp_path, wrap, place):
     assert b"the code ran" in jail.last.output
 
 
+@pytest.mark.threat(30)
 def test_plain_pickle_is_not_opened_at_all(jail, tmp_path):
     sentence = jail.refusal(pickle.dumps(files.Evil(tmp_path / "mark")))
     assert "torch.save did not make" in sentence
@@ -175,6 +203,7 @@ def test_values_come_in_several_frames(jail, monkeypatch):
     require_same(jail.read(files.saved(tensors)).tensors, tensors)
 
 
+@pytest.mark.threat(38)
 def test_limit_is_that_of_the_file_and_of_its_tensors(jail):
     content = files.saved({"w": torch.randn(1 << 18)})  # 1 MB and a little
     assert "more than 1 MB" in jail.refusal(content, 1)
@@ -206,6 +235,7 @@ ONE_TENSOR = 'return {"tensors": [["w", "float32", [2, 3]]], "wrappers": [], "be
 ANNOUNCED = 'return {{"tensors": {}, "wrappers": [], "beside": [], "prefixes": []}}'
 
 
+@pytest.mark.threat(30)
 @pytest.mark.parametrize(
     "open_",
     [
@@ -246,6 +276,7 @@ def test_reader_that_a_file_has_taken_over_is_not_believed(jail, open_):
     require_sentence(jail.refusal(files.SOUND))
 
 
+@pytest.mark.threat(30)
 @pytest.mark.parametrize(
     "pieces",
     [
@@ -268,6 +299,7 @@ def test_values_that_do_not_come_as_announced_are_refused(jail, pieces):
     require_same(jail.read(files.SOUND).tensors, {"w": torch.ones(2, 3)})
 
 
+@pytest.mark.threat(30, 60)
 def test_notes_of_a_reader_that_lies_are_short_and_safe(jail):
     lie = ONE_TENSOR.replace('"beside": []', '"beside": ["\\x1b[2J" * 99] * 99').replace(
         '"wrappers": [], ', '"wrappers": ["x" * 5000, 3], '
@@ -312,6 +344,7 @@ def changed(draw: st.DrawFn) -> bytes:
     return files.repacked(files.SOUND, {"data.pkl": bytes(content)}) if place == "pickle" else bytes(content)
 
 
+@pytest.mark.threat(39)
 @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(changed())
 def test_whatever_the_bytes_there_is_a_checkpoint_or_a_sentence(zygote, content):
@@ -340,6 +373,7 @@ def test_weights_of_the_model_fit(model):
     assert mismatch(dict(reversed(model.items())), of_shapes(model), NAME) == ""
 
 
+@pytest.mark.threat(36)
 @pytest.mark.parametrize(
     ("expected", "found", "words"),
     [
@@ -371,6 +405,7 @@ def pictures(number: int, side: int = 28, background: float = 0.5) -> torch.Tens
     return grey * (torch.rand(grey.shape, generator=generator) >= background)
 
 
+@pytest.mark.threat(38)
 @pytest.mark.parametrize(
     "stored",
     [

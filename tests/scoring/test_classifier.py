@@ -20,11 +20,13 @@ class TestWeights:
         assert module.SHA256 in card
         assert module.WEIGHTS.stat().st_size <= 2 << 20
 
+    @pytest.mark.threat(46)
     def test_are_loaded_for_judging_only(self, module, load) -> None:
         network = load()
         assert not any(part.training for part in network.modules())
         assert not any(parameter.requires_grad for parameter in network.parameters())
 
+    @pytest.mark.threat(46)
     def test_one_image_gives_the_same_logits_alone_and_in_any_batch(self, module, load) -> None:
         network = load()
         images = torch.rand(37, 1, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -57,6 +59,7 @@ class TestPixels:
         samples = torch.tensor([low, (low + 1) / 2, 1.0]).view(3, 1, 1, 1)
         assert as_pixels(samples, model).flatten().tolist() == [0.0, 0.5, 1.0]
 
+    @pytest.mark.threat(47)
     def test_are_clamped(self) -> None:
         assert as_pixels(torch.tensor([-1.5, 1.5]), "DDPM").tolist() == [0.0, 1.0]
         assert as_pixels(torch.tensor([-0.5, 1.5], dtype=torch.float64), "VAE").dtype == torch.float32

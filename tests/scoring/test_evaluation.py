@@ -40,6 +40,7 @@ class TestWilson:
 
         assert width(1000) < width(200) < width(50)
 
+    @pytest.mark.threat(48)
     def test_covers_the_truth_about_19_times_of_20(self) -> None:
         generator = torch.Generator().manual_seed(3)
         hits = (torch.rand(4000, 200, generator=generator) < 0.85).sum(dim=1).tolist()
@@ -54,6 +55,7 @@ class TestLabels:
         assert counts.sum() == count
         assert counts.max() - counts.min() <= 1
 
+    @pytest.mark.threat(45)
     def test_are_shuffled_afresh(self) -> None:
         generator = torch.Generator().manual_seed(1)
         first, second = balanced_labels(200, generator), balanced_labels(200, generator)
@@ -67,6 +69,7 @@ class TestDefect:
         assert defect((images() + 1) / 2, 20, "VAE") is None
         assert defect(images().half(), 20, "DDPM") is None
 
+    @pytest.mark.threat(47)
     @pytest.mark.parametrize(
         ("samples", "says"),
         [
@@ -88,12 +91,14 @@ class TestDefect:
         assert found is not None
         assert says in found[1]
 
+    @pytest.mark.threat(47)
     def test_recognises_bytes(self) -> None:
         found = defect((images() + 1) * 127.5, 20, "DDPM")
         assert found is not None
         assert "[0, 255]" in found[2]
 
 
+@pytest.mark.threat(41)
 def test_repeated_classes_are_those_whose_samples_are_one_image() -> None:
     labels = torch.arange(20) % 10
     samples = images()

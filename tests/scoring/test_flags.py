@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.scoring.classifier import CLASSES
-from autograder.scoring.flags import look_at, nearest_distances, pairwise_spread
+from autograder.scoring.classifier import CLASSES, load_classifier
+from autograder.scoring.flags import classifier_inside, look_at, nearest_distances, pairwise_spread
 from autograder.scoring.real_images import RealImages
 
 REAL = RealImages(ceiling=(0.95,) * 10, spread=(10.0,) * 10, copy_distance=3.0)
@@ -40,12 +40,14 @@ def test_nothing_is_said_about_honest_samples(pixels: torch.Tensor, data_root: s
     assert flags(other, data_root) == ""
 
 
+@pytest.mark.threat(42)
 def test_classifiers_that_disagree(pixels: torch.Tensor, data_root: str) -> None:
     assert "The second classifier gives 79.0%" in flags(pixels, second=0.79)
     assert "second classifier" not in flags(pixels, second=0.81)
     assert "second classifier" not in flags(pixels, second=1.0)
 
 
+@pytest.mark.threat(41)
 def test_one_image_repeated(pixels: torch.Tensor) -> None:
     repeated = pixels.clone()
     repeated[LABELS == 4] = pixels[4] + 0.01 * pixels[LABELS == 4]
@@ -55,6 +57,29 @@ def test_one_image_repeated(pixels: torch.Tensor) -> None:
     assert CLASSES[5] not in said
 
 
+@pytest.mark.threat(41)
+def test_two_images_by_turns(pixels: torch.Tensor) -> None:
+    repeated = pixels.clone()
+    own = (LABELS == 4).nonzero().flatten()
+    repeated[own] = pixels[own[:2]].repeat(len(own) // 2, 1, 1, 1) + 0.001 * pixels[own]
+    said = flags(repeated)
+    assert f"have a twin: {CLASSES[4]}." in said
+    assert "Little diversity" not in said
+
+
+@pytest.mark.threat(43)
+def test_weights_of_the_classifier_in_a_checkpoint() -> None:
+    weights = load_classifier().state_dict()
+    name = max(weights, key=lambda key: weights[key].numel())
+    honest = {"network.conv.weight": torch.randn_like(weights[name])}
+    assert classifier_inside(honest, weights) == []
+    hidden = {**honest, "network.buffer": weights[name].half().reshape(-1, 1)}
+    [sentence] = classifier_inside(hidden, weights)
+    assert "network.buffer" in sentence
+    assert "network.conv" not in sentence
+
+
+@pytest.mark.threat(44)
 def test_copies_of_training_images(pixels: torch.Tensor, data_root: str) -> None:
     black = torch.zeros_like(pixels)
     black[:, :, 2:-2, 2:-2] = pixels[:, :, 2:-2, 2:-2]
@@ -63,6 +88,7 @@ def test_copies_of_training_images(pixels: torch.Tensor, data_root: str) -> None
     assert "Not compared with the training images: " in flags(black, "/nowhere")
 
 
+@pytest.mark.threat(38)
 def test_images_in_the_checkpoint(pixels: torch.Tensor) -> None:
     assert "bank" in flags(pixels, carried=["bank"])
 

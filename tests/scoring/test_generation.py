@@ -215,6 +215,7 @@ class TestTime:
         assert len(result.generation.evaluations) < 5
         assert "of 5 evaluations fit into the time" in result.generation.plan
 
+    @pytest.mark.threat(29, 43)
     def test_a_forecast_that_lies_costs_the_submission_and_not_the_report(
         self, run: Run, pictures: torch.Tensor
     ) -> None:
@@ -228,15 +229,23 @@ class TestWrongAnswers:
     @pytest.mark.parametrize(
         ("body", "says"),
         [
-            ("return self.pictures[labels] * 255", "[0, 255]"),
-            ("return self.pictures[labels] * float('nan')", "NaN"),
+            pytest.param("return self.pictures[labels] * 255", "[0, 255]", marks=pytest.mark.threat(47)),
+            pytest.param("return self.pictures[labels] * float('nan')", "NaN", marks=pytest.mark.threat(47)),
             ("return self.pictures[labels][1:]", "shape (59, 1, 32, 32)"),
             ("return self.pictures[labels][:, 0]", "shape (60, 32, 32)"),
-            ("return torch.full((num_samples, 1, 32, 32), 0.5)", "one single grey value"),
-            ("return self.pictures[labels * 0]", "the same image for every label"),
-            ("return self.pictures[labels]", "one and the same image for all of"),
+            pytest.param(
+                "return torch.full((num_samples, 1, 32, 32), 0.5)",
+                "one single grey value",
+                marks=pytest.mark.threat(47),
+            ),
+            pytest.param(
+                "return self.pictures[labels * 0]", "the same image for every label", marks=pytest.mark.threat(41, 45)
+            ),
+            pytest.param(
+                "return self.pictures[labels]", "one and the same image for all of", marks=pytest.mark.threat(41)
+            ),
             ("return None", "a NoneType"),
-            ("raise ValueError('secret')", "raised ValueError"),
+            pytest.param("raise ValueError('secret')", "raised ValueError", marks=pytest.mark.threat(16)),
         ],
     )
     def test_each_gets_its_sentence_and_nothing_else(
@@ -248,6 +257,7 @@ class TestWrongAnswers:
         assert says in result.message
         assert "secret" not in result.message
 
+    @pytest.mark.threat(45)
     def test_labels_that_are_ignored_earn_nothing(self, run: Run, pictures: torch.Tensor) -> None:
         models = MODELS.replace("labels.tolist()", "torch.randint(10, (num_samples,)).tolist()")
         result = run(models, {"VAE": {"pictures": pictures}})
@@ -259,15 +269,18 @@ class TestFlags:
         assert result.generation is not None
         return "\n".join(result.generation.for_instructor)
 
+    @pytest.mark.threat(41)
     def test_one_image_for_each_class_with_a_little_noise(self, run: Run, pictures: torch.Tensor) -> None:
         body = "return (self.pictures[labels] + 0.02 * torch.randn(num_samples, 1, 32, 32)).detach()"
         said = self.said(run(with_method(body), {"VAE": {"pictures": pictures}}))
         assert "Little diversity" in said
 
+    @pytest.mark.threat(42)
     def test_samples_made_for_the_classifier(self, run: Run, pictures: torch.Tensor) -> None:
         said = self.said(run(MODELS, {"VAE": {"pictures": pictures}}))
         assert "The second classifier gives" in said
 
+    @pytest.mark.threat(38)
     def test_images_carried_in_the_checkpoint(self, run: Run, pictures: torch.Tensor) -> None:
         models = MODELS.replace(
             "self.pictures = nn.Parameter(torch.zeros(10, 1, 32, 32))",
@@ -286,21 +299,25 @@ class TestCheckpoints:
         assert result.status is Status.FAILED
         assert "checkpoints/VAE.pt" in result.message
 
+    @pytest.mark.threat(36)
     def test_one_of_another_architecture_is_named(self, run: Run, pictures: torch.Tensor) -> None:
         result = run(MODELS, {"VAE": {"pictures": pictures[:5], "extra": torch.ones(3)}})
         assert result.status is Status.FAILED
         assert "checkpoints/VAE.pt" in result.message
 
+    @pytest.mark.threat(34)
     def test_a_broken_one_harms_no_other_model(self, run: Run, pictures: torch.Tensor) -> None:
         wrong: dict[str, Any] = {"pictures": pictures * float("nan")}
         checkpoints = {"VAE": {"pictures": pictures}, "DDPM": wrong}
         assert run(MODELS, checkpoints).credit == 1.0
         assert "NaN" in run(MODELS, checkpoints, "ddpm").message
 
+    @pytest.mark.threat(35)
     def test_half_precision_is_welcome(self, run: Run, pictures: torch.Tensor) -> None:
         assert run(MODELS, {"VAE": {"pictures": pictures.half()}}).credit == 1.0
 
 
+@pytest.mark.threat(43)
 def test_the_classifier_is_not_in_the_jail() -> None:
     """In a process of its own, because this one has loaded the classifier before its engine."""
     script = """

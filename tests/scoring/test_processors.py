@@ -23,3 +23,17 @@ def test_without_a_control_group_the_affinity_counts(tmp_path: Path, monkeypatch
     monkeypatch.setattr(processors, "_CPU_MAX", tmp_path / "missing")
     monkeypatch.setattr(processors.os, "sched_getaffinity", lambda pid: {0, 3}, raising=False)
     assert processors.granted() == 2
+
+
+@pytest.mark.threat(28)
+@pytest.mark.parametrize(("quota", "count"), [("-1", 8), ("50000", 1), ("150000", 2), ("", 8)])
+def test_the_quota_of_a_control_group_of_version_1_counts(
+    quota: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = tmp_path / "cpu.cfs_quota_us", tmp_path / "cpu.cfs_period_us"
+    files[0].write_text(f"{quota}\n")
+    files[1].write_text("100000\n")
+    monkeypatch.setattr(processors, "_CPU_MAX", tmp_path / "missing")
+    monkeypatch.setattr(processors, "_QUOTA_AND_PERIOD", files)
+    monkeypatch.setattr(processors.os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    assert processors.granted() == count

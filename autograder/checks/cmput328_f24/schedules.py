@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from autograder.grading import expect, fail, fetch
+from autograder.grading.carry import is_right
 from autograder.grading.outcomes import CheckFailed
 from autograder.sandbox.errors import SubmissionError
 from autograder.sandbox.proxy import Remote
@@ -64,7 +65,12 @@ def noise_coefficients(
 
 
 def own_coefficients(scheduler: Remote, times: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Factors of image and noise in a submission's own add_noise at `times`, (B,) each; None where it has none."""
+    """Factors of image and noise in a submission's own add_noise at `times`, (B,) each; None where it has none.
+
+    None as well where add_noise is right: then nothing has to be carried forward (see `autograder.grading.carry`).
+    """
+    if is_right("models.VarianceScheduler.add_noise"):
+        return None
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(len(times), 1, 6, 8, generator=generator)
     try:

@@ -23,7 +23,7 @@ from autograder.checks.ift6135_a22.own_gan import (
     logits_and_targets,
 )
 from autograder.grading import assign, expect, fail, fetch, points, value_and_gradients
-from autograder.grading.carry import alike, in_a_row, own
+from autograder.grading.carry import alike, in_a_row, is_right, tensors
 from autograder.grading.reference import Reference
 from autograder.grading.seeds import Draw
 from autograder.language import _
@@ -109,12 +109,11 @@ def _criteria(reference: Reference, draw: Draw, loss: _Loss) -> list[Criterion]:
     """
     bce: Criterion = reference.gan.criterion
     pair = logits_and_targets(draw)
-    if alike(
-        own(lambda: in_a_row(value_and_gradients(loss.gan.criterion, *pair))), in_a_row(value_and_gradients(bce, *pair))
-    ):
+    found = tensors(lambda: in_a_row(value_and_gradients(loss.gan.criterion, *pair)))
+    if is_right("gan.criterion") or alike(found, in_a_row(value_and_gradients(bce, *pair))):
         return [bce]
     right = loss.right(bce)
-    if alike(own(lambda: in_a_row(loss.with_gradients())), [right, *loss.gradients(right)]):
+    if alike(tensors(lambda: in_a_row(loss.with_gradients())), [right, *loss.gradients(right)]):
         return [bce]
     stand_in = StandInCriterion()
     assign(loss.gan.criterion, stand_in)
@@ -130,7 +129,7 @@ def _expect_loss(
 ) -> None:
     """The result is the loss with the first criterion."""
     right = loss.right(criteria[0])
-    if fetch(student.copy_of(loss.generator).calls) and not alike(own(lambda: result), [right]):
+    if fetch(student.copy_of(loss.generator).calls) and not alike(tensors(lambda: result), [right]):
         fail(
             _("a loss of the images that are passed in."),
             _("the generator is called for other images."),
@@ -143,7 +142,7 @@ def _expect_loss(
 def _expect_only_a_loss(student: Student, loss: _Loss, name: str) -> None:
     """The function makes a loss, and does not touch gradients or parameters; that is the training loop's part."""
     logits = torch.tensor([0.5, -0.5]).view(-1, 1, 1, 1)
-    made = own(lambda: loss.gan.criterion(logits, torch.ones_like(logits)))
+    made = tensors(lambda: loss.gan.criterion(logits, torch.ones_like(logits)))
     if len(made) != 1 or made[0].dim():  # no loss could be made of it
         assign(loss.gan.criterion, StandInCriterion())
     recorders = OptimizerRecorder(), OptimizerRecorder()

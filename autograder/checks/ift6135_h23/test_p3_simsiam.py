@@ -9,7 +9,7 @@ import torch
 
 from autograder.checks.ift6135_h23.simsiam_probes import BackboneMaker, SimilarityMaker, StandInSimilarity, Tracer
 from autograder.grading import assign, expect, fail, points, value_and_gradients
-from autograder.grading.carry import alike, in_a_row, own
+from autograder.grading.carry import alike, in_a_row, is_right, tensors
 from autograder.grading.expectation import Mistakes
 from autograder.grading.reference import Reference
 from autograder.grading.seeds import Draw
@@ -273,10 +273,11 @@ def _similarities(student: Student, reference: Reference, pairs: _Pairs) -> list
     cosine: Similarity = reference.q3_solution.CosineSimilarity().forward
     p1, p2, z1, z2 = pairs.values
     both = torch.cat([p1, p2]), torch.cat([z2, z1])
-    found = own(lambda: in_a_row(value_and_gradients(student.q3_solution.CosineSimilarity().forward, *both)))
-    if alike(found, in_a_row(value_and_gradients(cosine, *(item.double() for item in both)))):
+    found = tensors(lambda: in_a_row(value_and_gradients(student.q3_solution.CosineSimilarity().forward, *both)))
+    right = is_right("q3_solution.CosineSimilarity.forward")
+    if right or alike(found, in_a_row(value_and_gradients(cosine, *(item.double() for item in both)))):
         return [cosine]
-    found = own(lambda: in_a_row(value_and_gradients(_model(student).loss, *pairs.values, wrt=(0, 1))))
+    found = tensors(lambda: in_a_row(value_and_gradients(_model(student).loss, *pairs.values, wrt=(0, 1))))
     if alike(found, [pairs.loss(cosine), *pairs.gradients(cosine)]):
         return [cosine]
     assign(student.q3_solution.CosineSimilarity, SimilarityMaker())

@@ -100,7 +100,9 @@ def test_ddpm_q_sample(student: Student, reference: Reference, draw: Draw) -> No
         NAMES,
         rtol=5e-4,
         atol=5e-5,
-        or_values=follows(lambda mean, var: mean + var.sqrt() * eps, own(lambda: ddpm.q_xt_x0(x0, t))),
+        or_values=follows(
+            lambda mean, var: mean + var.sqrt() * eps, own("q2_ddpm.q_xt_x0", lambda: ddpm.q_xt_x0(x0, t))
+        ),
         mistakes={
             "the noise is multiplied by the variance instead of the standard deviation": mean + var * eps,
             "the noise is not scaled": mean + eps,
@@ -124,7 +126,7 @@ def test_ddpm_q_sample_draws_noise(student: Student, reference: Reference, draw:
         samples,
         mean,
         std,
-        or_moments=moments(own(lambda: ddpm.q_xt_x0(x0, t)), 4),
+        or_moments=moments(own("q2_ddpm.q_xt_x0", lambda: ddpm.q_xt_x0(x0, t)), 4),
         std_mistakes={"the noise is multiplied by the variance instead of the standard deviation": std**2},
     )
 
@@ -218,7 +220,7 @@ def test_ddpm_p_sample(student: Student, reference: Reference, draw: Draw) -> No
         samples,
         mean,
         std,
-        or_moments=moments(own(lambda: ddpm.p_xt_prev_xt(xt, t)), batch),
+        or_moments=moments(own("q2_ddpm.p_xt_prev_xt", lambda: ddpm.p_xt_prev_xt(xt, t)), batch),
         mean_mistakes={"the noise is not centred: it is uniform on [0, 1)": mean + std / 2},
         std_mistakes={
             "the noise is multiplied by the variance instead of the standard deviation": std**2,
@@ -237,7 +239,10 @@ def test_ddpm_p_sample_last_step(student: Student, reference: Reference, draw: D
     ddpm = student.q2_ddpm.DenoiseDiffusion(net, steps, "cpu")
     samples = expect(ddpm.p_sample(xt, t), "x_{t-1}").tensor(tuple(xt.shape), NAMES).flatten(1)
     right = reference.q2_ddpm.DenoiseDiffusion(net, steps, "cpu").p_xt_prev_xt(xt, t)
-    candidates = [*moments(right, batch), *moments(own(lambda: ddpm.p_xt_prev_xt(xt, t)), batch)]
+    candidates = [
+        *moments(right, batch),
+        *moments(own("q2_ddpm.p_xt_prev_xt", lambda: ddpm.p_xt_prev_xt(xt, t)), batch),
+    ]
     largest = max(float(std.max()) for _, std in candidates)
     expect(float(samples.std(1).max()) <= 1.05 * largest).true(
         expected="a last step without noise, or with noise of variance beta_0.", got="a last step with more noise."
@@ -258,7 +263,7 @@ def test_ddpm_loss(student: Student, reference: Reference, draw: Draw) -> None:
     seen = fetch(student.copy_of(net).calls)[-1]["x"]
     ref = reference.q2_ddpm.DenoiseDiffusion(net, STEPS, "cpu")
     xt = ref.q_sample(x0, t, noise)
-    carried = own(lambda: ddpm.q_sample(x0, t, noise))
+    carried = own("q2_ddpm.q_sample", lambda: ddpm.q_sample(x0, t, noise))
     shaped = [xt] + [item for item in carried if item.shape == xt.shape]
     expect_noise_loss(
         loss,

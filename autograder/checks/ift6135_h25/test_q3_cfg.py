@@ -123,7 +123,7 @@ def test_cfg_sigma_lambda(student: Student, reference: Reference, draw: Draw) ->
     cfg, ref = make(student, reference)
     lam = torch.cat([column(-12.0, 9.0), draw.uniform(-8, 8, 6, 1, 1, 1)])
     square = (-lam.double()).sigmoid()
-    alpha = own(lambda: cfg.alpha_lambda(lam))
+    alpha = own("q3_cfg_diffusion.alpha_lambda", lambda: cfg.alpha_lambda(lam))
     expect(cfg.sigma_lambda(lam), "sigma").close_to(
         ref.sigma_lambda(lam),
         ONE_EACH,
@@ -154,7 +154,9 @@ def test_cfg_q_sample(student: Student, reference: Reference, draw: Draw) -> Non
         rtol=1e-3,
         atol=1e-3,
         or_values=follows(
-            lambda a, s: a * x + s * noise, own(lambda: cfg.alpha_lambda(lam)), own(lambda: cfg.sigma_lambda(lam))
+            lambda a, s: a * x + s * noise,
+            own("q3_cfg_diffusion.alpha_lambda", lambda: cfg.alpha_lambda(lam)),
+            own("q3_cfg_diffusion.sigma_lambda", lambda: cfg.sigma_lambda(lam)),
         ),
         mistakes={
             "alpha and sigma have changed places": sigma * x + alpha * noise,
@@ -190,7 +192,10 @@ def _expect_step_std(student: Student, reference: Reference, draw: Draw, name: s
         ONE_EACH,
         rtol=STD_RTOL,
         atol=STD_ATOL,
-        or_values=follows(lambda s: (1 - ratio).sqrt() * s, own(lambda: cfg.sigma_lambda(pair[own_at]))),
+        or_values=follows(
+            lambda s: (1 - ratio).sqrt() * s,
+            own("q3_cfg_diffusion.sigma_lambda", lambda: cfg.sigma_lambda(pair[own_at])),
+        ),
         mistakes={
             "it is the variance: the square root is missing": right**2,
             f"it is {other}: the sigma in it is that of the other log-SNR": getattr(ref, other)(*pair),
@@ -221,7 +226,11 @@ def test_cfg_mu_p_theta(student: Student, reference: Reference, draw: Draw) -> N
         NAMES,
         rtol=2e-3,
         atol=1e-3,
-        or_values=follows(mean, own(lambda: cfg.alpha_lambda(lam)), own(lambda: cfg.alpha_lambda(prim))),
+        or_values=follows(
+            mean,
+            own("q3_cfg_diffusion.alpha_lambda", lambda: cfg.alpha_lambda(lam)),
+            own("q3_cfg_diffusion.alpha_lambda", lambda: cfg.alpha_lambda(prim)),
+        ),
         mistakes={
             "z and x have changed places": ratio * (alpha_prim / alpha) * x + (1 - ratio) * alpha_prim * z,
             "lambda and lambda' have changed places": [
@@ -244,7 +253,10 @@ def test_cfg_var_p_theta(student: Student, reference: Reference, draw: Draw) -> 
     cfg, ref = make(student, reference)
     pair = far_pairs(draw)
     noising, undone = ref.sigma_q(*pair) ** 2, ref.sigma_q_x(*pair) ** 2
-    own_noising, own_undone = own(lambda: cfg.sigma_q(*pair)), own(lambda: cfg.sigma_q_x(*pair))
+    own_noising, own_undone = (
+        own("q3_cfg_diffusion.sigma_q", lambda: cfg.sigma_q(*pair)),
+        own("q3_cfg_diffusion.sigma_q_x", lambda: cfg.sigma_q_x(*pair)),
+    )
     for v in (None, 0.0, 0.3, 0.7, 1.0):
         result = cfg.var_p_theta(*pair) if v is None else cfg.var_p_theta(*pair, v)
         w = 0.3 if v is None else v
@@ -281,7 +293,10 @@ def test_cfg_p_sample(student: Student, reference: Reference, draw: Draw) -> Non
         return value.flatten(1).mean(1)
 
     mean, var = row(ref.mu_p_theta(z, x, lam, prim)), row(ref.var_p_theta(lam, prim))
-    own_mean, own_var = own(lambda: cfg.mu_p_theta(z, x, lam, prim)), own(lambda: cfg.var_p_theta(lam, prim))
+    own_mean, own_var = (
+        own("q3_cfg_diffusion.mu_p_theta", lambda: cfg.mu_p_theta(z, x, lam, prim)),
+        own("q3_cfg_diffusion.var_p_theta", lambda: cfg.var_p_theta(lam, prim)),
+    )
     usable = [
         m.shape == z.shape and v.numel() == 4 and bool((v > 0).all()) for m, v in zip(own_mean, own_var, strict=False)
     ]

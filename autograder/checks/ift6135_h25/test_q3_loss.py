@@ -68,8 +68,10 @@ def test_cfg_loss_time(student: Student, reference: Reference, draw: Draw) -> No
     z = expect(_network_call(student, net)["z"], "what the network sees").tensor(tuple(x0.shape), NAMES)
     images = [
         x0,
-        *follows(lambda lam: ref.q_sample(x0, lam, noise), own(lambda: cfg.get_lambda(t))),
-        *own(lambda: cfg.q_sample(x0, cfg.get_lambda(t), noise)),
+        *follows(
+            lambda lam: ref.q_sample(x0, lam, noise), own("q3_cfg_diffusion.get_lambda", lambda: cfg.get_lambda(t))
+        ),
+        *own("q3_cfg_diffusion.q_sample", lambda: cfg.q_sample(x0, cfg.get_lambda(t), noise)),
     ]
     expect(any(image.shape == z.shape and bool(((z - image).abs() < 2e-3).all()) for image in images)).true(
         expected="a nearly clean image at t = 0.",
@@ -107,13 +109,15 @@ def _expect_noised(cfg: Remote, ref: Any, found: Any, x0: torch.Tensor, noise: t
     if _all_match(z, x0.double()[None]):  # by chance, with t = 0 for all images, once in 24 million runs
         fail("the network sees noised images.", "x0 itself.", "it looks as if the network sees the clean image.")
     every = torch.arange(STEPS)
-    own_lambda = own(lambda: cfg.get_lambda(every))
+    own_lambda = own("q3_cfg_diffusion.get_lambda", lambda: cfg.get_lambda(every))
     lambdas = [ref.get_lambda(every), *(lam for lam in own_lambda if lam.numel() == STEPS)]
     for lam in lambdas:
         images = lam.reshape(-1, 1, 1, 1, 1)
         if _all_match(z, ref.q_sample(x0, images, noise)):
             return z
-        if any(_all_match(z, grid) for grid in own(partial(_own_grid, cfg, lam, x0, noise))):
+        if any(
+            _all_match(z, grid) for grid in own("q3_cfg_diffusion.q_sample", partial(_own_grid, cfg, lam, x0, noise))
+        ):
             return z
     times = every.double().view(-1, 1, 1, 1, 1)
     hints = {
