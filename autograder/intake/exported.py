@@ -36,11 +36,7 @@ def slice_files(sources: Mapping[str, str], assignment: Assignment) -> Exported:
 
     What does not parse, or is far larger than any notebook's code, stays as it is.
     """
-    trees = {
-        name: tree_of(text)
-        for name, text in sources.items()
-        if len(text) <= LARGEST and not parse(text).message  # asked first: some sources crash the parser
-    }
+    trees = {name: tree for name, text in sources.items() if (tree := _tree(text)) is not None}
     own = {module_name(name) for name in (*sources, *(file.name for file in assignment.support))}
     available = {*assignment.imports, *own, *_ALWAYS_THERE}
     result = Exported(dict(sources))
@@ -55,6 +51,16 @@ def slice_files(sources: Mapping[str, str], assignment: Assignment) -> Exported:
         stand_ins |= set(sliced.stand_ins)
     result.stand_ins = tuple(sorted(stand_ins))
     return result
+
+
+def _tree(text: str) -> ast.Module | None:
+    """Syntax tree of a source that can be sliced."""
+    if len(text) > LARGEST or parse(text).message:  # asked first: some sources crash the parser
+        return None
+    try:
+        return tree_of(text)
+    except (RecursionError, MemoryError):  # how deep an expression may be depends on how deep the caller is
+        return None
 
 
 def _taken_from(module: str, tree: ast.Module) -> set[str]:

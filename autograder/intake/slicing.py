@@ -49,9 +49,9 @@ def slice_source(text: str, name: str, roots: Collection[str], available: Collec
         sliced = leave_out(text, tree, slicer.removal)
         moved, lines = on_cpu(sliced)
         missing = missing_modules(moved, available)
+        spans = left_out_lines(text, tree, slicer.removal)
     except RecursionError:  # an expression nested so deeply that Python's own compiler refuses the file as well
         return Sliced(text)
-    spans = left_out_lines(text, tree, slicer.removal)
     return Sliced(moved, _notes(name, spans, sorted(slicer.hoisted), missing, lines), missing)
 
 

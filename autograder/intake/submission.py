@@ -16,6 +16,7 @@ from autograder.intake.exported import Exported, slice_files
 from autograder.intake.finding import Findings, find_files, is_candidate, is_notebook, left_out, wanted_by
 from autograder.intake.folder import file_problem, open_regular, read_files, read_folder
 from autograder.intake.signatures import HEAD_BYTES, is_zip, recognise
+from autograder.intake.signs import signs_of
 from autograder.intake.upload import Upload, UploadRefused, Wanted
 from autograder.language import _, plural, speaking
 
@@ -34,6 +35,7 @@ class Submission:
         missing: files of the manifest that are not among the sources, in the manifest's order.
         missing_checkpoints: checkpoints of the manifest that are not among the checkpoints, in the manifest's order.
         stand_ins: modules that have to have stand-ins when the sources are imported.
+        signs: sentences for the instructor alone on what is unusual in the sources, safe to show.
         notes: sentences for the student on what was changed, chosen or left out, safe to show.
         refusal: one sentence why nothing could be taken; empty if something was.
     """
@@ -47,6 +49,7 @@ class Submission:
     checkpoints: dict[str, bytes] = field(default_factory=dict)
     missing_checkpoints: list[str] = field(default_factory=list)
     stand_ins: tuple[str, ...] = ()
+    signs: list[str] = field(default_factory=list)
 
 
 def read_submission(paths: Sequence[Path], assignment: Assignment) -> Submission:
@@ -112,7 +115,12 @@ def _read_submission(paths: Sequence[Path], assignment: Assignment) -> Submissio
         stand_ins=exported.stand_ins,
         checkpoints=checkpoints,
         missing_checkpoints=[file.name for file in assignment.checkpoints if file.name not in checkpoints],
+        signs=signs_of(sources, _own_modules(assignment)),
     )
+
+
+def _own_modules(assignment: Assignment) -> set[str]:
+    return {file.module for group in (assignment.files, assignment.support, assignment.extras) for file in group}
 
 
 def digest_of(sources: Mapping[str, str], checkpoints: Mapping[str, bytes] | None = None) -> str:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 from autograder.intake import syntax_child
 from autograder.language import N_, _
@@ -39,21 +40,32 @@ def parse(source: str) -> Syntax:
     Raises:
         RuntimeError: the child itself failed, which no source should bring about.
     """
+    answer = ask(syntax_child.__file__, source)
+    if answer is None:
+        return Syntax(1, _(TOO_COMPLEX))
+    if "spans" in answer:
+        return Syntax(ipython_spans=tuple((first, last) for first, last in answer["spans"]))
+    return Syntax(answer["line"], answer["message"] or _(TOO_COMPLEX))
+
+
+def ask(script: str, source: str) -> Any:
+    """What a script that limits itself says of `source`, from JSON; None if the parser crashed or used up its time.
+
+    Raises:
+        RuntimeError: the script itself failed, which no source should bring about.
+    """
     try:
         child = subprocess.run(
-            [sys.executable, "-I", "-S", syntax_child.__file__],
+            [sys.executable, "-I", "-S", script],
             input=source.encode("utf-8"),
             capture_output=True,
             timeout=SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Syntax(1, _(TOO_COMPLEX))
-    if child.returncode < 0:  # ended by a signal: the parser crashed or used up its time
-        return Syntax(1, _(TOO_COMPLEX))
+        return None
+    if child.returncode < 0:  # ended by a signal
+        return None
     if child.returncode > 0:
         raise RuntimeError(f"the parser's process failed: {child.stderr.decode(errors='replace')[-500:]}")
-    answer = json.loads(child.stdout)
-    if "spans" in answer:
-        return Syntax(ipython_spans=tuple((first, last) for first, last in answer["spans"]))
-    return Syntax(answer["line"], answer["message"] or _(TOO_COMPLEX))
+    return json.loads(child.stdout)

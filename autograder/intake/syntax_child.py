@@ -16,7 +16,8 @@ MEMORY_BYTES = 512 * 1024 * 1024
 CPU_SECONDS = 10
 
 
-def _limit() -> None:
+def limit() -> None:
+    """Let this process take no more than the memory and the time that a source may cost."""
     import resource
 
     # macOS refuses to lower the address space; the crash of this process is still the only damage.
@@ -67,5 +68,5 @@ def examine(source: bytes) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    _limit()
+    limit()
     print(json.dumps(examine(sys.stdin.buffer.read())))

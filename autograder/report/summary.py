@@ -46,8 +46,12 @@ class Notice(NamedTuple):
 
 
 def shown_report(report: Report) -> Report:
-    """A copy in which every text is plain and of bounded length, without what hidden checks printed."""
+    """A copy in which every text is plain and of bounded length, without what hidden checks printed.
+
+    The signs in the sources are not in it either: students may be shown all that is known of a submission here.
+    """
     shown = Report.model_validate(_cleaned(report.model_dump(), field=""))
+    shown.submission.signs = []
     for unit in shown.units:
         for check in unit.checks:
             if not check.public:
@@ -107,6 +111,11 @@ def notices(report: Report, words: Words) -> list[Notice]:
         Notice("notes", words.notes, _first(submission.notes, words)),
     ]
     return [notice for notice in found if notice.lines]
+
+
+def instructor_signs(report: Report, words: Words) -> list[str]:
+    """The signs in the sources, plain; from the report itself, since `shown_report` leaves them out."""
+    return [clean_line(sign) for sign in _first(report.submission.signs, words)]
 
 
 def check_message(check: CheckResult, words: Words) -> str:

@@ -26,6 +26,7 @@ from autograder.report.summary import (
     check_heading,
     check_message,
     headline,
+    instructor_signs,
     layers_off,
     notices,
     points_text,
@@ -51,14 +52,16 @@ _MINOR_STYLE = "dim"
 def print_report(report: Report, console: Console) -> None:
     """Print `report` on `console`, readable at 80 columns, without colour, and in any encoding."""
     shown = shown_report(report)
-    _Printer(console, words_for(shown.language), shown).print()
+    words = words_for(shown.language)
+    _Printer(console, words, shown, instructor_signs(report, words)).print()
 
 
 class _Printer:
-    def __init__(self, console: Console, words: Words, report: Report) -> None:
+    def __init__(self, console: Console, words: Words, report: Report, signs: list[str]) -> None:
         self.console = console
         self.words = words
         self.report = report
+        self.signs = signs
         self.width = min(console.width, _MAX_WIDTH)
         groups = [part.questions for part in report.parts] + [[question] for question in report.questions]
         counted = [tally(group)[:2] for group in groups] + [(unit.earned, unit.points) for unit in report.units]
@@ -135,11 +138,16 @@ class _Printer:
 
     def for_instructor(self) -> None:
         notes = instructor_notes(self.report, self.words)
-        if notes:
-            self.console.print()
-            self.line(self.words.for_instructor, style="bold yellow")
-            for note in notes:
-                self.line(note, indent=2)
+        if not notes and not self.signs:
+            return
+        self.console.print()
+        self.line(self.words.for_instructor, style="bold yellow")
+        for note in notes:
+            self.line(note, indent=2)
+        if self.signs:
+            self.line(self.words.signs, indent=2)
+        for sign in self.signs:
+            self.line(sign, indent=4)
 
     def run(self) -> None:
         """How it was graded, in small."""

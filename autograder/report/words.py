@@ -123,6 +123,7 @@ class Words:
         self.taken_for = _("{line}, most often taken for {other}")
         self.picture = _("Samples of {model} from the best evaluation, one row for each class")
         self.for_instructor = _("For the instructor")
+        self.signs = _("Signs in the files. They change no mark, and often have a good reason.")
         self.second_opinion = _(
             "The second classifier, which changes no mark, recognises {second} of the samples "
             "of the best evaluation; the first one, {first}."

@@ -92,6 +92,7 @@ def test_zip_behind_other_bytes_is_read(zip_path):
     assert read(zip_path).files == {"q1_vae.py": VAE.encode()}
 
 
+@pytest.mark.threat(51)
 @pytest.mark.parametrize(
     ("name", "word"),
     [
@@ -114,6 +115,7 @@ def test_unsafe_name_is_refused_and_the_rest_is_taken(zip_path, name, word):
     assert upload.files == {"q2_ddpm.py": DDPM.encode()}
 
 
+@pytest.mark.threat(51, 53)
 def test_nul_in_a_name_does_not_make_another_name_of_it(zip_path):
     write_zip(zip_path, {"q1_vae.py#.txt": VAE, "q2_ddpm.py": DDPM})
     zip_path.write_bytes(zip_path.read_bytes().replace(b"q1_vae.py#.txt", b"q1_vae.py\x00.txt"))
@@ -122,6 +124,7 @@ def test_nul_in_a_name_does_not_make_another_name_of_it(zip_path):
     assert set(upload.files) == {"q2_ddpm.py"}
 
 
+@pytest.mark.threat(51)
 @pytest.mark.parametrize("mode", [LINK, DEVICE, FIFO])
 def test_link_device_and_pipe_are_refused(zip_path, mode):
     upload = read(write_special(zip_path, "q2_ddpm.py", mode, "/etc/passwd"))
@@ -129,6 +132,7 @@ def test_link_device_and_pipe_are_refused(zip_path, mode):
     assert set(upload.files) == {"q1_vae.py"}
 
 
+@pytest.mark.threat(51)
 def test_hard_link_of_the_pkware_unix_field_is_refused(zip_path):
     info = zipfile.ZipInfo("q2_ddpm.py")
     target = b"/etc/passwd"
@@ -164,6 +168,7 @@ def test_unsupported_compression_is_named(zip_path, method, label):
     assert set(upload.files) == {"q2_ddpm.py"}
 
 
+@pytest.mark.threat(52)
 def test_entries_that_share_their_bytes_are_refused(zip_path):
     upload = read(overlapping_zip(zip_path, VAE.encode(), ["q1_vae.py", "q2_ddpm.py"]))
     assert not upload.files
@@ -171,6 +176,7 @@ def test_entries_that_share_their_bytes_are_refused(zip_path):
     assert {path for path, _ in upload.rejected} == {"q1_vae.py", "q2_ddpm.py"}
 
 
+@pytest.mark.threat(52)
 def test_entry_that_reaches_into_the_next_one_is_refused_with_it(zip_path):
     """A quoted overlap: the first member, stored, swallows the header of the second."""
     write_zip(zip_path, {"q1_vae.py": VAE, "q2_ddpm.py": DDPM, "z.txt": "free"}, zipfile.ZIP_STORED)
@@ -180,6 +186,7 @@ def test_entry_that_reaches_into_the_next_one_is_refused_with_it(zip_path):
     assert upload.others == ["z.txt"]
 
 
+@pytest.mark.threat(52)
 def test_entry_that_reaches_into_the_directory_is_refused(zip_path):
     write_zip(zip_path, {"q1_vae.py": VAE}, zipfile.ZIP_STORED)
     size = len(VAE) + 20
@@ -187,6 +194,7 @@ def test_entry_that_reaches_into_the_directory_is_refused(zip_path):
     assert "shares bytes" in reason(upload, "q1_vae.py")
 
 
+@pytest.mark.threat(51)
 @pytest.mark.parametrize("second", ["q1_vae.py", "./q1_vae.py", ".//q1_vae.py"])
 def test_two_entries_of_one_name_are_both_refused(zip_path, second):
     with warnings.catch_warnings(), zipfile.ZipFile(zip_path, "w") as archive:
@@ -223,6 +231,7 @@ def test_header_that_promises_more_than_there_is_is_refused(zip_path):
     assert "damaged" in reason(upload, "q1_vae.py")
 
 
+@pytest.mark.threat(52)
 def test_header_that_promises_less_than_there_is_is_refused_after_that_many_bytes(zip_path):
     """3 MB behind a header that says 10 bytes, with the checksum of these ten: zipfile alone would take them."""
     import zlib
@@ -235,6 +244,7 @@ def test_header_that_promises_less_than_there_is_is_refused_after_that_many_byte
     assert set(upload.files) == {"q2_ddpm.py"}
 
 
+@pytest.mark.threat(51)
 def test_other_name_in_the_local_header_is_refused(zip_path):
     write_zip(zip_path, {"q1_vae.py": VAE, "q2_ddpm.py": DDPM})
     zip_path.write_bytes(zip_path.read_bytes().replace(b"q1_vae.py", b"q1_bad.py", 1))
@@ -243,18 +253,21 @@ def test_other_name_in_the_local_header_is_refused(zip_path):
     assert set(upload.files) == {"q2_ddpm.py"}
 
 
+@pytest.mark.threat(52)
 def test_source_over_the_file_limit_is_refused(zip_path):
     upload = read(write_zip(zip_path, {"q1_vae.py": "x = 1\n" * 20_000, "q2_ddpm.py": DDPM}))
     assert "larger than 100 kB" in reason(upload, "q1_vae.py")
     assert set(upload.files) == {"q2_ddpm.py"}
 
 
+@pytest.mark.threat(52)
 def test_member_with_an_absurd_ratio_is_refused_alone(zip_path):
     upload = read(write_zip(zip_path, {"zeros.bin": bytes(1_000_000), "q2_ddpm.py": DDPM}))
     assert "unpacks to far more" in reason(upload, "zeros.bin")
     assert set(upload.files) == {"q2_ddpm.py"}
 
 
+@pytest.mark.threat(52)
 def test_bomb_of_some_hundred_kilobytes_is_refused_as_a_whole(zip_path):
     write_zip(zip_path, {f"{i}.bin": bytes(20_000_000) for i in range(10)} | {"q1_vae.py": VAE})
     assert zip_path.stat().st_size < 400_000
@@ -265,6 +278,7 @@ def test_bomb_of_some_hundred_kilobytes_is_refused_as_a_whole(zip_path):
     assert time.perf_counter() - start < 5
 
 
+@pytest.mark.threat(52)
 def test_total_is_counted_over_all_members(zip_path):
     import random
 
@@ -274,17 +288,20 @@ def test_total_is_counted_over_all_members(zip_path):
     assert "4 MB" in refusal(write_zip(zip_path, members | {"one_more.bin": noise(900_000)}))
 
 
+@pytest.mark.threat(52)
 def test_zip_file_that_is_itself_over_the_limit_is_refused(zip_path):
     zip_path.write_bytes(b"PK\x03\x04" + bytes(5_000_000))
     assert "4 MB" in refusal(zip_path)
 
 
+@pytest.mark.threat(52)
 def test_too_many_entries_are_refused(zip_path):
     message = refusal(write_zip(zip_path, {f"{i}.txt": "" for i in range(41)}))
     assert "more than 40 files" in message
     assert "virtual environments" in message
 
 
+@pytest.mark.threat(52)
 @pytest.mark.parametrize("declared", [None, 1])
 def test_directory_of_100_000_entries_is_refused_quickly_and_without_much_memory(zip_path, declared):
     many_entries_zip(zip_path, 100_000, declared)
@@ -300,6 +317,7 @@ def test_directory_of_100_000_entries_is_refused_quickly_and_without_much_memory
     assert peak < 8_000_000
 
 
+@pytest.mark.threat(53)
 def test_junk_of_the_system_is_ignored_in_silence(zip_path):
     junk = ["__MACOSX/._q1_vae.py", ".DS_Store", "hw/._q1_vae.py", "hw/.git/q1_vae.py", "hw/__pycache__/q1_vae.py"]
     junk += ["hw/.ipynb_checkpoints/q1_vae.py", "venv/lib/q1_vae.py", ".venv/q1_vae.py", "a/site-packages/q1_vae.py"]
@@ -315,6 +333,7 @@ def test_folders_of_the_zip_are_no_files(zip_path):
     assert upload.rejected == []
 
 
+@pytest.mark.threat(53)
 def test_names_that_are_not_utf8_do_not_stop_the_rest(zip_path):
     write_zip(zip_path, {"d_voir/q1_vae.py": VAE})
     zip_path.write_bytes(zip_path.read_bytes().replace(b"d_voir", b"d\x82voir"))  # é in cp437, without the UTF-8 flag
@@ -358,6 +377,7 @@ def test_what_is_no_zip_is_recognised_and_named(zip_path, content, words):
     assert message.startswith("hw.zip is ")
 
 
+@pytest.mark.threat(59, 60)
 def test_no_name_of_the_upload_reaches_the_screen_unchanged(tmp_path):
     path = tmp_path / "hw\x1b[2J\u202e.zip"
     path.write_bytes(b"")

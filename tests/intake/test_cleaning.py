@@ -30,16 +30,19 @@ def test_plain_utf8_passes_unchanged():
     assert not clean(source.encode(), NAME).notes
 
 
+@pytest.mark.threat(53)
 @pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])
 def test_line_ends_become_lf(end):
     assert text(f"x = 1{end}{end}y = 2{end}".encode()) == "x = 1\n\ny = 2\n"
 
 
+@pytest.mark.threat(53)
 def test_utf8_mark_is_removed_without_a_note():
     assert text(codecs.BOM_UTF8 + b"x = 1\n") == "x = 1\n"
     assert notes(codecs.BOM_UTF8 + b"x = 1\n") == ""
 
 
+@pytest.mark.threat(53)
 @pytest.mark.parametrize(
     ("mark", "codec", "label"),
     [
@@ -55,14 +58,17 @@ def test_utf16_and_utf32_are_converted_with_a_note(mark, codec, label):
     assert label in notes(raw)
 
 
+@pytest.mark.threat(53)
 def test_doubled_mark_is_removed_as_a_whole():
     assert text(codecs.BOM_UTF8 * 2 + b"x = 1\n") == "x = 1\n"
 
 
+@pytest.mark.threat(53)
 def test_broken_utf16_is_refused():
     assert "UTF-16" in refusal(codecs.BOM_UTF16_LE + b"\x00\xd8x")
 
 
+@pytest.mark.threat(53)
 def test_nul_bytes_are_refused():
     assert "NUL" in refusal(b"x = 1\x00\n")
     assert "NUL" in refusal("x = 1\n".encode("utf-16-le"))
@@ -86,6 +92,7 @@ def test_cookie_after_code_or_in_the_third_line_is_none():
     assert "'é'" in text("#\n#\n# coding: koi8-r\ny = 'é'\n".encode())
 
 
+@pytest.mark.threat(53)
 @pytest.mark.parametrize(
     "cookie", ["no-such-codec", "utf-16", "rot13", "zlib", "idna", "utf-7", "unicode_escape", "cp037"]
 )
@@ -101,6 +108,7 @@ def test_cookie_that_the_bytes_contradict_is_noted():
     assert "ascii" in notes(raw)
 
 
+@pytest.mark.threat(53)
 def test_western_text_without_a_cookie_is_read_with_a_note():
     raw = "x = 1\n# déjà – vu\n".encode("cp1252")
     assert text(raw) == "x = 1\n# déjà – vu\n"
@@ -127,6 +135,7 @@ def test_what_is_no_python_is_named(raw, words):
     assert words in refusal(raw)
 
 
+@pytest.mark.threat(54)
 def test_ipython_lines_are_commented_out_and_named():
     raw = b"!pip install torch\nimport math\n%matplotlib inline\nx = 7\n"
     assert text(raw) == "# !pip install torch\nimport math\n# %matplotlib inline\nx = 7\n"
@@ -145,29 +154,34 @@ def test_strings_and_continuations_of_a_notebook_file_stay():
     assert text(source.encode()) == "# " + source
 
 
+@pytest.mark.threat(54)
 def test_calls_that_a_notebook_export_made_are_commented_out():
     raw = b"import math\nif math:\n    get_ipython().system('pip install torch')\nx = 1\n"
     assert text(raw) == "import math\nif math:\n    pass  # get_ipython().system('pip install torch')\nx = 1\n"
     assert "line 3" in notes(raw)
 
 
+@pytest.mark.threat(54)
 def test_many_commented_lines_make_a_short_note():
     assert "and 490 more" in notes(b"!ls\n" * 500)
     assert len(notes(b"!ls\n" * 500)) < 200
 
 
+@pytest.mark.threat(56)
 def test_syntax_error_is_passed_on_with_file_and_line():
     raw = b"x = 1\ndef f(:\n    pass\n"
     assert text(raw) == raw.decode()
     assert "q1_vae.py:2: Python 3." in notes(raw)
 
 
+@pytest.mark.threat(54, 56)
 def test_syntax_error_beside_ipython_lines_keeps_its_line():
     raw = b"!ls\n\ndef f(:\n    pass\n"
     assert text(raw).startswith("# !ls\n")
     assert "q1_vae.py:3:" in notes(raw)
 
 
+@pytest.mark.threat(60)
 def test_no_character_of_the_source_reaches_a_note_unchanged():
     raw = "x = 1\u202e\x1b[2J\n".encode()
     assert "\x1b" not in notes(raw)
@@ -175,6 +189,7 @@ def test_no_character_of_the_source_reaches_a_note_unchanged():
     assert "q1_vae.py:1:" in notes(raw)
 
 
+@pytest.mark.threat(60)
 def test_words_of_the_parser_are_made_safe_and_short(monkeypatch):
     monkeypatch.setattr("autograder.intake.cleaning.parse", lambda source: Syntax(3, "\x1b[2J" + "x" * 5000))
     said = notes(b"x = 1\n")
@@ -182,6 +197,7 @@ def test_words_of_the_parser_are_made_safe_and_short(monkeypatch):
     assert len(said) < 400
 
 
+@pytest.mark.threat(54)
 def test_notebook_saved_as_python_gives_its_code_with_a_note():
     cells = [
         {"cell_type": "code", "source": ["%matplotlib inline\n", "def f(): return 1\n"]},
@@ -194,6 +210,7 @@ def test_notebook_saved_as_python_gives_its_code_with_a_note():
     assert "line 1 was" in notes(raw)
 
 
+@pytest.mark.threat(53)
 @pytest.mark.parametrize("escape", ["\\u0000", "\\ud800"])
 def test_notebook_with_characters_that_no_file_can_hold_is_refused(escape):
     raw = '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "x = ESCAPE"}]}'.replace("ESCAPE", escape)

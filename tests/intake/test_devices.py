@@ -7,6 +7,7 @@ import pytest
 from autograder.intake.devices import on_cpu
 
 
+@pytest.mark.threat(37)
 @pytest.mark.parametrize(
     ("before", "after"),
     [

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from autograder.intake.display import listed, shown
 
 
+@pytest.mark.threat(59, 60)
 @pytest.mark.parametrize(
     "text",
     [
@@ -29,6 +30,7 @@ def test_plain_names_stay_as_they_are():
     assert shown("Devoir é 日本 (1).py") == "Devoir é 日本 (1).py"
 
 
+@pytest.mark.threat(59)
 def test_long_names_keep_beginning_and_extension():
     text = shown("begin" + "x" * 500 + "end.py")
     assert len(text) == 80

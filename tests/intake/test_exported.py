@@ -80,6 +80,7 @@ def test_what_cannot_be_sliced_stays(exported: Assignment, source: str) -> None:
     assert result.notes == []
 
 
+@pytest.mark.threat(55)
 def test_a_notebook_under_the_name_of_a_python_file(exported: Assignment, tmp_path: Path) -> None:
     cells = ["!pip install einops\nimport torch", "print(1)\n%matplotlib inline", "def log_mean_exp(y):\n    return y"]
     document = {"nbformat": 4, "cells": [{"cell_type": "code", "source": cell} for cell in cells]}
@@ -95,6 +96,16 @@ def test_notes_speak_the_language_of_the_course(exported: Assignment, tmp_path: 
     assert len(read_submission([tmp_path], french).notes) == len(english)
 
 
+def test_an_expression_that_is_too_deep_where_the_caller_is_deep_itself(exported: Assignment) -> None:
+    sources = {"q1_vae.py": VAE + "x = " + "-" * 2900 + "1\n"}  # a fresh interpreter parses it
+
+    def call(depth: int) -> dict[str, str]:
+        return slice_files(sources, exported).sources if depth == 0 else call(depth - 1)
+
+    assert call(100) == sources
+
+
+@pytest.mark.threat(55)
 @pytest.mark.parametrize("also", [{}, {"q1_vae.py": VAE}])
 def test_a_notebook_in_the_place_of_the_python_file(exported: Assignment, tmp_path: Path, also: dict[str, str]) -> None:
     cells = [{"cell_type": "code", "metadata": {}, "source": "%pip install x\ndef log_mean_exp(y): return 7"}]

@@ -11,6 +11,7 @@ def find(files: dict[str, bytes], assignment: Assignment | None = None):
     return find_files(Upload(files=files), assignment or small_assignment())
 
 
+@pytest.mark.threat(53)
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
@@ -54,6 +55,7 @@ def test_file_in_a_folder_of_the_manifest_must_lie_in_that_folder():
     assert match("other/unet.py", "models/unet.py") is None
 
 
+@pytest.mark.threat(53)
 @pytest.mark.parametrize("path", ["q1_vae.py", "hw/q1_vae.py", "a/b/c/q1_vae.py"])
 def test_exact_name_in_any_folder_needs_no_note(path):
     findings = find({path: b"1"})
@@ -61,6 +63,7 @@ def test_exact_name_in_any_folder_needs_no_note(path):
     assert not findings.notes
 
 
+@pytest.mark.threat(53)
 @pytest.mark.parametrize("path", ["Q1_VAE.py", "hw/q1_vae (1).py", "q1_vae.py.txt"])
 def test_other_name_is_taken_with_a_note(path):
     findings = find({path: b"1"})
@@ -70,6 +73,7 @@ def test_other_name_is_taken_with_a_note(path):
     assert "name the file q1_vae.py" in note
 
 
+@pytest.mark.threat(55)
 def test_exact_name_wins_and_the_others_are_named():
     findings = find({"q1_vae (1).py": b"2", "hw/q1_vae.py": b"1", "Q1_vae.py": b"3"})
     assert findings.chosen == {"q1_vae.py": "hw/q1_vae.py"}
@@ -78,12 +82,14 @@ def test_exact_name_wins_and_the_others_are_named():
     assert "Q1_vae.py" in note
 
 
+@pytest.mark.threat(55)
 def test_shallowest_of_equal_names_wins():
     findings = find({"old/backup/q1_vae.py": b"2", "hw/q1_vae.py": b"1"})
     assert findings.chosen == {"q1_vae.py": "hw/q1_vae.py"}
     assert "old/backup/q1_vae.py" in findings.notes[0]
 
 
+@pytest.mark.threat(55)
 def test_file_taken_in_place_of_a_rejected_one_is_noted():
     upload = Upload(files={"old/q1_vae.py": b"1"}, rejected=[("q1_vae.py", "encrypted")] * 2)
     findings = find_files(upload, small_assignment())
@@ -91,6 +97,7 @@ def test_file_taken_in_place_of_a_rejected_one_is_noted():
     assert findings.notes == ["q1_vae.py: taken from old/q1_vae.py and not from q1_vae.py."]
 
 
+@pytest.mark.threat(55)
 def test_two_equally_good_files_that_differ_are_refused_by_name():
     findings = find({"old/q1_vae.py": b"2", "new/q1_vae.py": b"1", "q2_ddpm.py": b"3"})
     assert findings.chosen == {"q2_ddpm.py": "q2_ddpm.py"}
@@ -98,6 +105,7 @@ def test_two_equally_good_files_that_differ_are_refused_by_name():
     assert "new/q1_vae.py and old/q1_vae.py" in sentence
 
 
+@pytest.mark.threat(55)
 def test_two_equally_good_files_with_one_content_are_one():
     findings = find({"a/q1_vae.py": b"1", "b/q1_vae.py": b"1"})
     assert findings.chosen == {"q1_vae.py": "a/q1_vae.py"}
@@ -138,6 +146,7 @@ def test_checkpoint_in_its_folder_needs_no_note(path):
     assert not findings.notes
 
 
+@pytest.mark.threat(53)
 @pytest.mark.parametrize(
     "path",
     [
@@ -179,6 +188,7 @@ def test_right_folder_then_best_name_wins():
     assert "and not from DDPM.pt and old/DDPM.pt; please name" in findings.notes[0]
 
 
+@pytest.mark.threat(55)
 def test_two_checkpoints_that_differ_and_are_equally_good_are_refused_by_name():
     findings = find({"a/DDPM.pt": b"1", "b/DDPM.pt": b"2"}, checkpoint_assignment())
     assert not findings.chosen

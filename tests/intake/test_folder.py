@@ -37,6 +37,7 @@ def test_wanted_files_are_read_and_others_only_named(folder):
     assert upload.others == ["notes.txt"]
 
 
+@pytest.mark.threat(51)
 def test_links_to_files_and_folders_are_not_followed(folder, tmp_path):
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret" / "q2_ddpm.py").write_text("the reference")
@@ -48,6 +49,7 @@ def test_links_to_files_and_folders_are_not_followed(folder, tmp_path):
     assert {path for path, why in upload.rejected if "link" in why} == {"q2_ddpm.py", "all", "loop"}
 
 
+@pytest.mark.threat(51)
 def test_pipe_is_skipped_without_waiting_for_it(folder):
     os.mkfifo(folder / "q2_ddpm.py")
     upload = read(folder)
@@ -55,6 +57,7 @@ def test_pipe_is_skipped_without_waiting_for_it(folder):
     assert "pipe" in dict(upload.rejected)["q2_ddpm.py"]
 
 
+@pytest.mark.threat(51)
 def test_opening_is_safe_even_if_the_file_changes_after_the_look(folder):
     os.mkfifo(folder / "pipe")
     (folder / "link").symlink_to(folder / "q1_vae.py")
@@ -63,6 +66,7 @@ def test_opening_is_safe_even_if_the_file_changes_after_the_look(folder):
             open_regular(folder / name)
 
 
+@pytest.mark.threat(53)
 def test_junk_is_ignored_and_not_counted(folder):
     for name in (".git", "venv", "__pycache__", "__MACOSX", ".ipynb_checkpoints"):
         (folder / name).mkdir()
@@ -76,12 +80,14 @@ def test_junk_is_ignored_and_not_counted(folder):
     assert not upload.rejected
 
 
+@pytest.mark.threat(51)
 def test_names_follow_the_same_rules_as_in_a_zip(folder):
     (folder / "sub\\q2_ddpm.py").write_text(DDPM)
     (folder / "q2_ddpm.py\n").write_text(DDPM)
     assert {path for path, _ in read(folder).rejected} == {"sub\\q2_ddpm.py", "q2_ddpm.py\n"}
 
 
+@pytest.mark.threat(52)
 def test_folders_deeper_than_the_limit_are_not_entered(folder):
     deep = folder.joinpath(*"abcdefghijkl")
     deep.mkdir(parents=True)
@@ -93,11 +99,13 @@ def test_folders_deeper_than_the_limit_are_not_entered(folder):
     assert "10 folders" in why
 
 
+@pytest.mark.threat(52)
 def test_source_over_the_file_limit_is_refused(folder):
     (folder / "q2_ddpm.py").write_bytes(b"#" * 102_401)
     assert "larger than 100 kB" in dict(read(folder).rejected)["q2_ddpm.py"]
 
 
+@pytest.mark.threat(52)
 def test_total_size_is_limited(folder):
     with (folder / "data.bin").open("wb") as file:
         file.truncate(5_000_000)
@@ -105,6 +113,7 @@ def test_total_size_is_limited(folder):
         read(folder)
 
 
+@pytest.mark.threat(52)
 def test_number_of_files_is_limited(folder):
     for number in range(41):
         (folder / f"{number}.txt").touch()
@@ -139,6 +148,7 @@ def test_several_files_are_read_side_by_side(folder, tmp_path):
     assert upload.files == {"q1_vae.py": VAE.encode(), "q2_ddpm.py": DDPM.encode()}
 
 
+@pytest.mark.threat(52)
 def test_several_files_together_are_limited(tmp_path):
     paths = [tmp_path / f"{number}.bin" for number in range(3)]
     for path in paths:
@@ -147,6 +157,7 @@ def test_several_files_together_are_limited(tmp_path):
         read_several(paths)
 
 
+@pytest.mark.threat(55)
 def test_same_name_uploaded_twice_is_refused(folder, tmp_path):
     again = tmp_path / "q1_vae.py"
     again.write_text("x = 1")
@@ -155,6 +166,7 @@ def test_same_name_uploaded_twice_is_refused(folder, tmp_path):
     assert "uploaded 2 times" in dict(upload.rejected)["q1_vae.py"]
 
 
+@pytest.mark.threat(51)
 def test_what_is_no_file_is_named(folder, tmp_path):
     (tmp_path / "link.py").symlink_to(folder / "q1_vae.py")
     assert "link" in file_problem(tmp_path / "link.py")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from autograder.intake.ipython import comment_out, ipython_spans
 
 
+@pytest.mark.threat(54)
 @pytest.mark.parametrize(
     "line",
     [
@@ -64,6 +65,7 @@ def test_line_after_strings_and_brackets_is_found_again():
     assert ipython_spans(source) == [(6, 6), (10, 10)]
 
 
+@pytest.mark.threat(54)
 def test_command_with_backslash_covers_the_lines_that_continue_it():
     assert ipython_spans("!pip install a \\\n    b \\\n    c\nx = 1") == [(1, 3)]
     assert ipython_spans("x = 1\n!pip install a \\") == [(2, 2)]
@@ -75,6 +77,7 @@ def test_commenting_keeps_every_line_number():
     assert text.split("\n") == ["import a", "# !ls (", "x = 1", "# %cd 'y", "z = 2"]
 
 
+@pytest.mark.threat(54)
 def test_block_that_holds_nothing_else_stays_a_block():
     source = "try:\n    !pip install a \\\n        b\nexcept Exception:\n\t%cd x\n"
     text = comment_out(source, ipython_spans(source))
@@ -82,6 +85,7 @@ def test_block_that_holds_nothing_else_stays_a_block():
     assert text.count("\n") == source.count("\n")
 
 
+@pytest.mark.threat(54)
 @pytest.mark.parametrize(
     "piece", ["'", '"""', "'''\\", "((((\n!", "\\\n", '""" "', "x = a, ", "%m\\\n", "a.", "x, ", "? ", "\\"]
 )

@@ -23,6 +23,7 @@ def test_format_3_is_understood():
     assert code_of_notebook(text) == "a = 1\n"
 
 
+@pytest.mark.threat(54)
 def test_cell_of_another_language_becomes_comments():
     text = notebook(
         code("%%bash\nls 'x\npwd"),

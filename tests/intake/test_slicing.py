@@ -451,6 +451,7 @@ class TestMainGuards:
         assert space["f"].__code__.co_firstlineno == 7
         assert [note for note in sliced.notes if "image_size and z_dim" in note]
 
+    @pytest.mark.threat(29, 54)
     def test_training_in_it_is_never_run(self) -> None:
         sliced = cut(
             """

@@ -83,6 +83,7 @@ def test_digest_is_what_its_description_says(folder, assignment):
     assert read_submission([folder], assignment).digest == expected
 
 
+@pytest.mark.threat(10, 55)
 def test_support_modules_notebooks_and_strange_files_are_left_out_with_notes(zip_path, assignment):
     extra = {"ddpm_utils/args.py": "x", "02 - DDPM.ipynb": "{}", "conftest.py": "x", "torch.py": "x", "old.zip": "x"}
     submission = read_submission([write_zip(zip_path, {**BOTH, **extra, "q1_train_vae.py": "x"})], assignment)
@@ -94,12 +95,14 @@ def test_support_modules_notebooks_and_strange_files_are_left_out_with_notes(zip
     assert len(submission.notes) == 4
 
 
+@pytest.mark.threat(55)
 def test_missing_file_beside_notebooks_says_what_to_do_with_the_cells(zip_path, assignment):
     submission = read_submission([write_zip(zip_path, {"q1_vae.py": VAE, "02 - DDPM.ipynb": "{}"})], assignment)
     assert submission.missing == ["q2_ddpm.py"]
     assert "save the cells of 02 - DDPM.ipynb that belong there as q2_ddpm.py" in notes(submission)
 
 
+@pytest.mark.threat(55)
 def test_notebook_alone_is_refused_with_the_same_advice(tmp_path, assignment):
     path = tmp_path / "hw.ipynb"
     path.write_text(json.dumps({"nbformat": 4, "cells": []}))
@@ -109,6 +112,7 @@ def test_notebook_alone_is_refused_with_the_same_advice(tmp_path, assignment):
     assert "save the cells of hw.ipynb that belong there as q1_vae.py and q2_ddpm.py" in submission.refusal
 
 
+@pytest.mark.threat(52)
 def test_zip_in_a_zip_is_refused_with_advice(zip_path, tmp_path, assignment):
     inner = write_zip(tmp_path / "inner.zip", BOTH)
     submission = read_submission([write_zip(zip_path, {"hw/inner.zip": inner.read_bytes()})], assignment)
@@ -185,6 +189,7 @@ def test_file_that_was_refused_is_missing_but_not_said_to_be_absent(zip_path, as
     assert "not in the upload" not in notes(submission)
 
 
+@pytest.mark.threat(2, 51)
 def test_link_to_a_file_of_the_grader_is_not_followed(tmp_path, assignment):
     (tmp_path / "reference.py").write_text(VAE)
     (tmp_path / "q1_vae.py").symlink_to(tmp_path / "reference.py")
@@ -194,6 +199,7 @@ def test_link_to_a_file_of_the_grader_is_not_followed(tmp_path, assignment):
         assert "link" in submission.refusal
 
 
+@pytest.mark.threat(52)
 def test_file_limit_of_the_manifest_counts(zip_path, assignment):
     tight = assignment.model_copy(update={"limits": assignment.limits.model_copy(update={"file_kb": 1})})
     submission = read_submission([write_zip(zip_path, {**BOTH, "q1_vae.py": "#" * 1025})], tight)
@@ -201,6 +207,7 @@ def test_file_limit_of_the_manifest_counts(zip_path, assignment):
     assert "larger than 1 kB" in notes(submission)
 
 
+@pytest.mark.threat(59, 60)
 def test_everything_that_is_said_is_safe_to_show(tmp_path, assignment):
     path = tmp_path / "=cmd\x1b[31m\u202e,hw.zip"
     members = {"q1_vae.py": "def f(\x1b[2J:\n", "\u202eevil\x07.txt": "x", "\x1b]0;title.py": "x", "ok\u2066.md": "x"}
@@ -210,6 +217,7 @@ def test_everything_that_is_said_is_safe_to_show(tmp_path, assignment):
     assert said.isprintable()
 
 
+@pytest.mark.threat(52, 60)
 def test_two_thousand_bad_entries_make_few_and_short_notes(zip_path, assignment):
     roomy = assignment.model_copy(update={"limits": assignment.limits.model_copy(update={"upload_entries": 5000})})
     members = {f"../{number}{'x' * 200}": "" for number in range(1000)} | {f"a\\{n}": "" for n in range(1000)}
@@ -226,6 +234,7 @@ def test_listed_file_is_named_first_among_the_rejected(zip_path, assignment):
     assert note.startswith("../q1_vae.py, ")
 
 
+@pytest.mark.threat(10, 51)
 def test_nothing_is_executed_and_nothing_is_written(tmp_path, zip_path, assignment, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_zip(zip_path, {"q1_vae.py": "open('mark', 'w')\n!touch mark\n", "__init__.py": "open('mark', 'w')"})
@@ -304,6 +313,7 @@ def test_one_absent_checkpoint_is_said_in_the_singular_and_one_of_a_bonus_calmly
     assert said(NAMES[2]) == [f"{NAMES[2]}: not in the upload; only the bonus needs it."]
 
 
+@pytest.mark.threat(38)
 def test_too_large_checkpoint_is_refused_alone(zip_path, folder):
     large = {**WEIGHTS, NAMES[1]: bytes(range(256)) * 4096 + b"x"}
     (folder / "checkpoints").mkdir()
@@ -318,6 +328,7 @@ def test_too_large_checkpoint_is_refused_alone(zip_path, folder):
         assert note.startswith(f"{NAMES[1]}: not taken, because it is larger than 1 MB; ")
 
 
+@pytest.mark.threat(52)
 @pytest.mark.parametrize("compress", [True, False])
 def test_checkpoint_that_unpacks_to_more_than_it_says_is_refused_alone(zip_path, compress):
     name = NAMES[0]
@@ -330,6 +341,7 @@ def test_checkpoint_that_unpacks_to_more_than_it_says_is_refused_alone(zip_path,
     assert any(note.startswith(f"{name}: not taken, because it") for note in submission.notes)
 
 
+@pytest.mark.threat(52)
 def test_checkpoints_count_against_the_size_of_the_upload(zip_path):
     write_zip(zip_path, {**BOTH, **{name: bytes(range(256)) * 3000 for name in NAMES}})
     submission = read_submission([zip_path], checkpoint_assignment(upload_mb=2))
@@ -338,6 +350,7 @@ def test_checkpoints_count_against_the_size_of_the_upload(zip_path):
     assert submission.missing_checkpoints == NAMES
 
 
+@pytest.mark.threat(51)
 def test_link_in_the_place_of_a_checkpoint_is_not_followed(folder):
     (folder / "secret.pt").write_bytes(b"1")
     (folder / "checkpoints").mkdir()

@@ -10,12 +10,14 @@ def test_sound_source_has_no_message():
     assert parse("x = 1\n") == syntax.Syntax()
 
 
+@pytest.mark.threat(56)
 def test_error_has_its_line():
     found = parse("x = 1\ndef f(:\n    pass\n")
     assert found.line == 2
     assert found.message
 
 
+@pytest.mark.threat(56)
 def test_mixed_tabs_are_an_error():
     assert "tab" in parse("if x:\n\ta = 1\n        b = 2\n").message
 
@@ -38,6 +40,7 @@ def test_calls_of_ipython_that_fill_their_lines_are_found():
     assert parse(source).ipython_spans == ((1, 1), (3, 4))
 
 
+@pytest.mark.threat(56)
 @pytest.mark.parametrize(
     "source",
     [
@@ -55,6 +58,7 @@ def test_source_that_overwhelms_the_parser_is_only_a_message(source):
     assert parse(source).message
 
 
+@pytest.mark.threat(56)
 def test_parser_that_dies_by_a_signal_is_a_message(monkeypatch, tmp_path):
     child = tmp_path / "child.py"
     child.write_text("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
@@ -62,6 +66,7 @@ def test_parser_that_dies_by_a_signal_is_a_message(monkeypatch, tmp_path):
     assert parse("x = 1").message == syntax.TOO_COMPLEX
 
 
+@pytest.mark.threat(56)
 def test_parser_that_takes_too_long_is_a_message(monkeypatch, tmp_path):
     child = tmp_path / "child.py"
     child.write_text("import time; time.sleep(60)")
@@ -78,6 +83,7 @@ def test_bug_of_the_child_is_not_blamed_on_the_source(monkeypatch, tmp_path):
         parse("x = 1")
 
 
+@pytest.mark.threat(24, 56)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits the address space")
 def test_small_source_that_takes_much_memory_is_a_message():
     assert parse("a;" * 500_000).message == syntax.TOO_COMPLEX

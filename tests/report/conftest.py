@@ -51,6 +51,7 @@ def hostile(report: Report) -> Report:
     submission.files = [HOSTILE, "q1_vae.py"]
     submission.missing = [HOSTILE]
     submission.notes = [HOSTILE] * 500
+    submission.signs = [HOSTILE] * 500
     for unit in report.units:
         unit.name = HOSTILE + unit.name
         for check in unit.checks:

@@ -5,8 +5,9 @@ import pytest
 
 from autograder.gradescope.results import gradescope_results
 from autograder.grading.report import Report
-from autograder.report.files import write_atomically, write_report
+from autograder.report.files import write_report
 from autograder.report.page import render_page
+from autograder.report.writing import write_atomically
 
 
 def test_three_views_of_one_report(report, tmp_path):
@@ -18,6 +19,17 @@ def test_three_views_of_one_report(report, tmp_path):
     assert sorted(os.listdir(folder)) == ["report.html", "report.json", "results.json"]
 
 
+@pytest.mark.threat(20)
+def test_signs_are_in_the_instructors_files_and_not_in_what_students_read(report, tmp_path):
+    results, model, page = (path.read_text("utf-8") for path in write_report(report, tmp_path))
+    for sign in report.submission.signs:
+        assert sign in model
+        assert sign in page
+    assert "runs text as code" not in results
+    assert "diffusers" not in results
+    assert "signs" not in results
+
+
 def test_a_second_writing_replaces_the_first(report, tmp_path):
     write_report(report, tmp_path)
     report.submission.name = "second.zip"
@@ -26,6 +38,7 @@ def test_a_second_writing_replaces_the_first(report, tmp_path):
     assert len(os.listdir(tmp_path)) == 3
 
 
+@pytest.mark.threat(59, 60)
 def test_hostile_text_can_always_be_written_and_read_again(hostile, tmp_path):
     results, model, _ = write_report(hostile, tmp_path)
     assert json.loads(results.read_text("utf-8"))["score"] == 62
@@ -54,6 +67,7 @@ def test_the_old_file_stands_until_the_new_one_is_complete(tmp_path, monkeypatch
     assert os.listdir(tmp_path) == ["results.json"]
 
 
+@pytest.mark.threat(3)
 def test_a_link_is_replaced_not_followed(tmp_path):
     target = tmp_path / "precious"
     target.write_text("untouched")

@@ -42,6 +42,7 @@ def test_the_picture_of_the_sample_is_one(ddpm):
     assert picture_of(ddpm.picture)[1:] == (320, 320)
 
 
+@pytest.mark.threat(60)
 @pytest.mark.parametrize(
     "data",
     [

@@ -122,6 +122,14 @@ def test_header_notices_and_how_it_was_graded(report):
     assert any(row.startswith("seccomp") and row.endswith("held") for row in rows)
 
 
+def test_signs_are_in_a_box_for_the_instructor(report):
+    (box,) = parsed(report).find("aside", "instructor")
+    assert box.startswith("For the instructor Signs in the files. They change no mark")
+    assert all(sign in box for sign in report.submission.signs)
+    report.submission.signs = []
+    assert parsed(report).find("aside") == []
+
+
 def test_the_bar_is_as_long_as_all_points_and_is_said_in_words(report):
     bars = [attributes for tag, attributes, _ in parsed(report).elements if tag == "rect"]
     assert [bar["class"] for bar in bars] == ["earned", "lost", "unjudged", "manual"]
@@ -147,6 +155,7 @@ def test_language_of_the_page_is_that_of_its_words(report):
     assert "failed" not in page.find("footer")[0]
 
 
+@pytest.mark.threat(59, 60)
 def test_the_page_loads_nothing_and_runs_nothing(hostile):
     page = parsed(hostile)
     assert not (FORBIDDEN | {"img"}) & {tag for tag, _, _ in page.elements}
@@ -169,6 +178,7 @@ def test_the_policy_allows_exactly_the_style_of_the_page(report):
     assert set(directives) == {"default-src", "style-src", "img-src", "base-uri", "form-action"}
 
 
+@pytest.mark.threat(59, 60)
 def test_strangers_text_is_shown_as_text(hostile):
     html = render_page(hostile)
     page = Page(html)
@@ -179,6 +189,7 @@ def test_strangers_text_is_shown_as_text(hostile):
     html.encode("utf-8")
 
 
+@pytest.mark.threat(16)
 def test_what_hidden_checks_printed_stays_hidden(report):
     for unit in report.units:
         for check in unit.checks:

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from autograder.report.generation import picture_of
 from autograder.report.page import render_page
 from tests.report.test_page import FORBIDDEN, Page, parsed
@@ -105,6 +107,7 @@ def test_french(generation_report):
     assert not re.search(r"partly|[Tt]he second classifier, which|For the instructor|Accuracy\b(?! of)", page.text)
 
 
+@pytest.mark.threat(60)
 def test_strangers_text_in_scores_is_shown_as_text(hostile_generation):
     html = render_page(hostile_generation)
     page = Page(html)

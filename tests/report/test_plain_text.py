@@ -23,6 +23,7 @@ def is_plain(text: str) -> bool:
     )
 
 
+@pytest.mark.threat(60)
 @given(ANY_TEXT)
 def test_whatever_comes_the_text_is_plain_and_bounded(text):
     cleaned = clean_text(text, max_chars=50, max_lines=6)
@@ -31,6 +32,7 @@ def test_whatever_comes_the_text_is_plain_and_bounded(text):
     assert cleaned.count("\n") <= 7  # a cut by characters inside a cut by lines
 
 
+@pytest.mark.threat(60)
 @given(ANY_TEXT)
 def test_whatever_comes_a_line_is_one_line(text):
     cleaned = clean_line(text, max_chars=30)
@@ -40,6 +42,7 @@ def test_whatever_comes_a_line_is_one_line(text):
     assert cleaned == cleaned.strip()
 
 
+@pytest.mark.threat(60)
 @pytest.mark.parametrize(
     ("dirty", "clean"),
     [
@@ -68,6 +71,7 @@ def test_indentation_of_code_is_kept():
     assert clean_text("def f():\n    return 1") == "def f():\n    return 1"
 
 
+@pytest.mark.threat(60)
 def test_an_unfinished_title_sequence_does_not_swallow_the_next_line():
     assert clean_text("a\x1b]0;never closed\nb") == "a\nb"
 
@@ -93,6 +97,7 @@ def test_text_that_just_fits_is_whole():
     assert cut_middle("x" * 100, 100) == "x" * 100
 
 
+@pytest.mark.threat(60)
 @pytest.mark.parametrize("piece", ["\x1b[", "\x1b]", "\x1b", "\u0301", "\n", "\r", "\x00", "\x1b[0", "\x9d"])
 def test_a_flood_is_cleaned_at_once(piece):
     flood = piece * 10_000_000

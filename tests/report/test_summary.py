@@ -6,6 +6,7 @@ from autograder.report.summary import (
     check_heading,
     check_message,
     headline,
+    instructor_signs,
     layers_off,
     notices,
     shown_report,
@@ -114,6 +115,7 @@ def test_no_notice_without_a_reason(report):
     assert notices(report, ENGLISH) == []
 
 
+@pytest.mark.threat(60)
 def test_a_flood_of_notes_is_counted_not_listed(report):
     report.submission.notes = [f"entry {i} was left out" for i in range(2000)]
     (notes,) = [notice for notice in notices(report, ENGLISH) if notice.kind == "notes"]
@@ -126,6 +128,7 @@ def test_layers_that_are_off_are_named_with_the_reason(report):
     assert layers_off(report) == {"Landlock": "this kernel (5.10) has none"}
 
 
+@pytest.mark.threat(16)
 def test_what_hidden_checks_printed_is_not_shown(report):
     for unit in report.units:
         for check in unit.checks:
@@ -143,8 +146,19 @@ def test_showing_leaves_the_report_as_it_is(report):
 
 
 def test_showing_changes_no_number_and_no_status(report, generation_report):
+    report.submission.signs = []  # no view of a report takes them from there
     assert shown_report(report) == report
     assert shown_report(generation_report) == generation_report
+
+
+@pytest.mark.threat(60)
+def test_signs_are_left_out_of_what_is_shown_and_plain_for_the_instructor(report):
+    assert shown_report(report).submission.signs == []
+    report.submission.signs = ["q1.py:1: a\x1b[2Jb"] * 500
+    signs = instructor_signs(report, ENGLISH)
+    assert signs[0] == "q1.py:1: ab"
+    assert signs[-1] == f"and {500 - (len(signs) - 1)} more"
+    assert len(signs) < 50
 
 
 def test_what_is_no_picture_is_not_shown(generation_report):

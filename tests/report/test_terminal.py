@@ -34,6 +34,12 @@ def test_what_is_for_the_instructor_comes_after_everything_else(generation_repor
     assert after.splitlines()[-1].startswith("auto-graded 55.8 / 84 + 22.99 / 30 bonus")
 
 
+def test_signs_stand_behind_what_is_for_the_instructor(generation_report):
+    generation_report.submission.signs = ["q1.py:3: runs text as code: eval."]
+    _, _, after = printed(generation_report).partition("\nFor the instructor\n")
+    assert after.index("VAE: Little diversity") < after.index("They change no mark") < after.index("q1.py:3: runs text")
+
+
 def test_a_score_without_evaluations_says_so(generation_report):
     generation = generation_report.units[2].checks[0].generation
     generation.evaluations, generation.classes = [], []
@@ -91,6 +97,7 @@ def test_colour_repeats_the_words_and_differs_by_status(report, generation_repor
     ).rstrip("\n")
 
 
+@pytest.mark.threat(59, 60)
 def test_strangers_text_is_neither_markup_nor_control_sequence(hostile):
     text = printed(hostile)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
@@ -101,6 +108,7 @@ def test_strangers_text_is_neither_markup_nor_control_sequence(hostile):
     assert len(text) < 1_000_000
 
 
+@pytest.mark.threat(60)
 def test_strangers_text_in_scores_is_plain_too(hostile_generation):
     text = printed(hostile_generation)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
@@ -108,6 +116,7 @@ def test_strangers_text_in_scores_is_plain_too(hostile_generation):
     assert len(text) < 200_000
 
 
+@pytest.mark.threat(59, 60)
 def test_strangers_text_sets_no_colour_and_no_link_in_a_real_terminal(hostile):
     text = printed(hostile, force_terminal=True, color_system="standard")
     assert "\x1b]" not in text
@@ -115,6 +124,7 @@ def test_strangers_text_sets_no_colour_and_no_link_in_a_real_terminal(hostile):
     assert set(re.findall(r"\x1b\[[\d;]*(.)", text)) == {"m"}
 
 
+@pytest.mark.threat(60)
 def test_messages_of_hostile_length_keep_both_ends(hostile):
     text = printed(hostile)
     assert "second line" in text
