@@ -163,6 +163,34 @@ class Generation(_Model):
     budget_seconds: float = Field(default=240.0, gt=0, description="all evaluations of one model together")
 
 
+class Gradescope(_Model):
+    """How the assignment runs on Gradescope. Time, memory and processors are set on the site; these are what it needs.
+
+    The defaults are those of the site.
+    """
+
+    timeout_minutes: float = Field(default=10, gt=0, le=40, description="the site's 'Autograder Timeout'")
+    memory_mb: int = Field(default=768, gt=0, description="memory of the site's container")
+    cpus: float = Field(default=0.5, gt=0, description="processors of the site's container")
+    visibility: Literal["visible", "after_due_date", "after_published"] = Field(
+        default="visible", description="when students see what the checks found"
+    )
+    leaderboard: bool = Field(default=False, description="list the accuracy of generated samples for the whole course")
+    uploads_per_day: int | None = Field(
+        default=None, gt=0, description="uploads of one student or group that are judged within any 24 hours"
+    )
+
+    @field_validator("visibility", mode="before")
+    @classmethod
+    def _not_hidden(cls, visibility: object) -> object:
+        if visibility == "hidden":
+            raise ValueError(
+                "checks that stay hidden would keep the total from students as well; "
+                "say 'after_published', and publish the grades when they may be seen"
+            )
+        return visibility
+
+
 class Assignment(_Model):
     """An assignment: what is asked, what is handed in, how it is limited."""
 
@@ -182,6 +210,7 @@ class Assignment(_Model):
     requirements: tuple[str, ...] = Field(default=(), description="lines of the student's requirements.txt")
     limits: Limits = Limits()
     generation: Generation = Generation()
+    gradescope: Gradescope = Gradescope()
     parts: tuple[Part, ...]
     folder: Path = Field(default=Path(), exclude=True)
 

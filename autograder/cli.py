@@ -1,4 +1,4 @@
-"""The command line: `genlab release`, `genlab grade`, `genlab classifier`."""
+"""The command line: `genlab release`, `genlab grade`, `genlab gradescope`, `genlab classifier`."""
 
 from __future__ import annotations
 
@@ -115,6 +115,48 @@ def grade(
     print_report(report, Console())
     for path in written:
         _console.print(f"wrote {path}", markup=False, highlight=False)
+
+
+@app.command()
+def gradescope(
+    name: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="id, such as ift6135_h25")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="the zip to write")] = Path("autograder.zip"),
+    secret: Annotated[
+        Path, typer.Option(help="file with the course's secret, which goes into the zip; made if missing")
+    ] = Path("~/.config/genlab/secret"),
+) -> None:
+    """Make the zip that is uploaded to Gradescope as the autograder of an assignment.
+
+    The answers and the secret of the course are in it: keep it as you keep these.
+    """
+    from autograder.gradescope.bundle import BundleError, kept_secret, write_bundle
+
+    assignment = _assignment(name)
+    try:
+        size = write_bundle(assignment, kept_secret(secret.expanduser()), output)
+    except BundleError as error:
+        _console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(USAGE_ERROR) from error
+    except OSError as error:
+        _console.print(
+            f"{output} cannot be written: {error.strerror}; name another file with -o",
+            style="red",
+            markup=False,
+            highlight=False,
+        )
+        raise typer.Exit(USAGE_ERROR) from error
+    points = sum(unit.points for part in assignment.parts if not part.bonus for q in part.questions for unit in q.units)
+    settings = assignment.gradescope
+    lines = [
+        f"wrote {output}, {size / 1e6:.1f} MB",
+        "upload it as the autograder of a programming assignment, and set there:",
+        "  base image          Ubuntu 22.04",
+        f"  autograder points   {points:g}",
+        f"  timeout             {settings.timeout_minutes:g} minutes",
+        f"  container           {settings.memory_mb} MB of memory and {settings.cpus:g} CPUs, or more",
+    ]
+    for line in lines:
+        _console.print(line, markup=False, highlight=False)
 
 
 @classifier_app.command("train")

@@ -460,7 +460,7 @@ def test_every_view_is_french(graded):
     print_report(report, Console(file=stream, width=100))
     views["terminal"] = stream.getvalue()
     results = json.loads(views["results.json"])
-    assert results["output"].startswith(f"correction automatique{NO_BREAK}: 0 / 9")
+    assert results["output"].startswith(f"<p>correction automatique{NO_BREAK}: 0 / 9</p>")
     assert '<html lang="fr">' in views["report.html"]
     assert f"<title>{report.submission.name}{NO_BREAK}: Un petit devoir</title>" in views["report.html"]
     assert "échoué" in views["terminal"]

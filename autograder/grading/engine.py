@@ -102,6 +102,7 @@ class Engine:
         only: Iterable[str] = (),
         generation: GenerationOptions | None = None,
         on_result: Callable[[CheckResult], None] = lambda result: None,
+        on_progress: Callable[[Report], None] | None = None,
     ) -> Report:
         """Run the checks on a submission.
 
@@ -111,6 +112,7 @@ class Engine:
             only: names of units, to run the checks of these alone.
             generation: how samples of trained models are scored, where the assignment has such.
             on_result: called after every check.
+            on_progress: called before the first check and after every one with what the report is if grading stops now.
 
         Returns:
             The report. It always comes, whatever the submission does.
@@ -165,6 +167,20 @@ class Engine:
                 threads=threads,
             )
 
+        def report_of(results: list[tuple[str, CheckResult]]) -> Report:
+            processors = plural("{n} CPUs", "{n} CPUs", os.cpu_count() or 1)
+            run = RunInfo(
+                seed=seed,
+                started=started.isoformat(timespec="seconds"),
+                seconds=round(time.monotonic() - clock, 2),
+                python=platform.python_version(),
+                torch=_torch_version(),
+                machine=f"{platform.system()} {platform.machine()}, {processors}",
+                layers=self.layers,
+                problem="\n".join(plugin.problems),
+            )
+            return build_report(self.assignment, submission, results, run)
+
         job = Job(
             assignment=self.assignment,
             reference=self._reference,
@@ -176,28 +192,19 @@ class Engine:
             missing=tuple(submission.missing),
             only=frozenset(only),
             on_result=on_result,
+            on_progress=lambda: on_progress(report_of(plugin.so_far())) if on_progress else None,
         )
         plugin = GradingPlugin(job)
         checks = [str(path) for path in sorted(self.assignment.checks.glob("test_*.py"))]
         with _quiet_pytest(), speaking(self.assignment.language):
             code = pytest.main([*_PYTEST_OPTIONS, f"--rootdir={self.assignment.checks}", *checks], plugins=[plugin])
-            processors = plural("{n} CPUs", "{n} CPUs", os.cpu_count() or 1)
+            report = report_of(plugin.results)
         _return_memory()
         if plugin.fatal is not None:
             raise plugin.fatal
         if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             raise ChecksError(f"pytest could not run the checks of {self.assignment.id}: exit code {int(code)}")
-        run = RunInfo(
-            seed=seed,
-            started=started.isoformat(timespec="seconds"),
-            seconds=round(time.monotonic() - clock, 2),
-            python=platform.python_version(),
-            torch=_torch_version(),
-            machine=f"{platform.system()} {platform.machine()}, {processors}",
-            layers=self.layers,
-            problem="\n".join(plugin.problems),
-        )
-        return build_report(self.assignment, submission, plugin.results, run)
+        return report
 
     def close(self) -> None:
         """End the sandbox."""
@@ -258,6 +265,7 @@ def build_report(
             missing=list(submission.missing),
             notes=list(submission.notes),
             refusal=submission.refusal,
+            signs=list(submission.signs),
         ),
         parts=parts,
         run=run,

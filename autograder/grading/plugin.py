@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import pytest
 
 from autograder.assignment import Assignment, Unit
+from autograder.grading.carry import knowing
 from autograder.grading.outcomes import CheckFailed, CheckSkipped, CheckUngradable, describe_error
 from autograder.grading.reference import Reference
 from autograder.grading.report import CheckResult, GenerationResult, Status
@@ -120,6 +121,7 @@ class Job:
     missing: tuple[str, ...] = ()
     only: frozenset[str] = frozenset()
     on_result: Callable[[CheckResult], None] = lambda result: None
+    on_progress: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -150,6 +152,30 @@ class GradingPlugin:
             self.fatal = error
         if self.fatal is not None:
             items.clear()
+        else:
+            self.job.on_progress()
+
+    def so_far(self) -> list[tuple[str, CheckResult]]:
+        """What stood in the report if grading stopped now: the results, and that the other checks were not judged."""
+        judged = {result.name for _unit, result in self.results}
+        waiting = [
+            CheckResult(
+                name=_name(item),
+                title=_title(item),
+                status=Status.UNGRADABLE,
+                share=_share(item, self._items),
+                message=_("Not judged: grading was stopped before this check was finished."),
+            )
+            for item in self._items
+        ]
+        units = map(_unit_name, self._items)
+        return [*self.results, *(pair for pair in zip(units, waiting, strict=True) if pair[1].name not in judged)]
+
+    def _right(self) -> set[str]:
+        """Names of the units whose checks were all made and passed."""
+        unfinished = {_unit_name(item) for item in self._items[len(self.results) :]}
+        failed = {unit for unit, result in self.results if result.status is not Status.PASSED}
+        return {unit for unit, _result in self.results} - unfinished - failed
 
     def _arrange(self, items: list[pytest.Item]) -> None:
         units = {unit.name: position for position, unit in enumerate(self.job.assignment.units)}
@@ -185,10 +211,11 @@ class GradingPlugin:
         self._call: pytest.CallInfo[None] | None = None
         self._student: Student | None = None
         self._workplace: Workplace | None = None
-        result = yield
+        with knowing(self._right()):
+            result = yield
         status, message, trace = self._judge(item)
         outcome = CheckResult(
-            name=item.name.removeprefix("test_"),
+            name=_name(item),
             title=_title(item),
             status=status,
             share=_share(item, self._items),
@@ -202,6 +229,7 @@ class GradingPlugin:
         )
         self.results.append((_unit_name(item), outcome))
         self.job.on_result(outcome)
+        self.job.on_progress()
         return result
 
     @pytest.hookimpl(wrapper=True)
@@ -348,6 +376,10 @@ def _unit_of(function: str, units: list[Unit]) -> Unit | None:
     # units may be named without their class, and so are the functions of tracebacks before Python 3.11
     fitting = fitting or [unit for unit in units if unit.qualified.rpartition(".")[2] == function.rpartition(".")[2]]
     return max(fitting, key=lambda unit: len(unit.qualified), default=None)
+
+
+def _name(item: pytest.Item) -> str:
+    return item.name.removeprefix("test_")
 
 
 def _unit_name(item: pytest.Item) -> str:

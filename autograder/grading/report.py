@@ -146,6 +146,7 @@ class SubmissionInfo(_Model):
     missing: list[str] = Field(default=[], description="files of the manifest that were not there")
     notes: list[str] = Field(default=[], description="what intake cleaned, renamed or left out")
     refusal: str = Field(default="", description="why nothing could be taken; empty if something was")
+    signs: list[str] = Field(default=[], description="what is unusual in the files; no mark; never for students")
 
 
 class RunInfo(_Model):

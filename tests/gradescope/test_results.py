@@ -4,9 +4,12 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from autograder.assignment import Gradescope
+from autograder.gradescope.entries import Remark, results_without_report, with_remarks
 from autograder.gradescope.results import OUTPUT_CHARS, gradescope_results, validate_results
-from autograder.grading.report import Report, Status
+from autograder.grading.report import CheckResult, Report, Status, SubmissionInfo
 
 SAMPLE = Path(__file__).parent.parent / "report" / "sample.json"
 GENERATION = SAMPLE.with_name("sample_generation.json")
@@ -104,10 +107,12 @@ def test_what_a_person_marks_is_in_the_words_not_in_the_points(results, report):
     assert not any("Latent space" in test["name"] for test in results["tests"])
 
 
-def test_everything_is_plain_text_and_nothing_is_hidden_but_stdout(results):
-    formats = [results[key] for key in ("output_format", "test_output_format", "test_name_format")]
+@pytest.mark.threat(60)
+def test_all_but_the_table_of_parts_is_plain_text_and_nothing_is_hidden_but_stdout(results):
+    formats = [results[key] for key in ("test_output_format", "test_name_format")]
     formats += [test[key] for test in results["tests"] for key in ("name_format", "output_format")]
     assert set(formats) == {"text"}
+    assert results["output_format"] == "html"
     assert {test["visibility"] for test in results["tests"]} == {"visible"}
     assert results["stdout_visibility"] == "hidden"
 
@@ -148,6 +153,7 @@ def test_the_internals_of_the_grader_are_not_told(report):
     assert any("The grader had a problem" in test["name"] for test in results["tests"])
 
 
+@pytest.mark.threat(16)
 def test_what_hidden_checks_printed_stays_hidden(report):
     for unit in report.units:
         for check in unit.checks:
@@ -155,6 +161,7 @@ def test_what_hidden_checks_printed_stays_hidden(report):
     assert not any("hidden input" in text for text in strings(gradescope_results(report)))
 
 
+@pytest.mark.threat(59, 60)
 def test_hostile_text_is_clean_and_short(report):
     nasty = "<b>x</b> \x1b[31mred\x1b[0m \x00\x07 \ud800 \u202e line\r\nnext " + "A" * 200_000 + "\n" * 200_000 + "end"
     report.submission.name = nasty
@@ -172,6 +179,7 @@ def test_hostile_text_is_clean_and_short(report):
     assert entry(results, "1.1.1")["output"].endswith("end")
 
 
+@pytest.mark.threat(60)
 def test_hostile_text_in_scores_is_clean_and_short(generation_report):
     nasty = "<b>x</b> \x1b[31mred\x1b[0m \x00 \ud800 \u202e line\r\nnext " + "A" * 200_000
     for unit in generation_report.units:
@@ -197,7 +205,7 @@ def test_french(report):
     report.language = "fr"
     results = gradescope_results(report)
     validate_results(results)
-    assert results["output"].startswith("correction automatique\u00a0: 62 / 87")
+    assert results["output"].startswith("<p>correction automatique\u00a0: 62 / 87")
     assert entry(results, "2.1.4")["name"].endswith("(non exécuté)")
 
 
@@ -245,6 +253,95 @@ def test_students_get_neither_the_instructors_lines_nor_the_second_opinion_nor_p
     assert len(found) == 3
     assert not re.search("43[.,]|0[.,]43|made for the classifier|second classif|nstructor|enseignant", told)
     assert not any(generation.picture[:40] in told for generation in found)
+
+
+PLANTED = "<img src=x onerror=alert(1)>&lt;b&gt; **bold** [link](javascript:x) \x1b[31mred\x1b[0m <td>"
+MODELS = {"schema_version", "assignment", "language", "id", "kind", "points", "share", "earned", "credit"}
+
+
+def plant(value, field=""):
+    """The same model, with the planted text in every field of text that is not checked by the model itself."""
+    if isinstance(value, dict):
+        return {key: value[key] if key in MODELS else plant(value[key], key) for key in value}
+    if isinstance(value, list):
+        return [plant(item, field) for item in value]
+    return PLANTED if isinstance(value, str) and not isinstance(value, Status) else value
+
+
+@pytest.mark.threat(60)
+@pytest.mark.parametrize("visibility", ["visible", "after_published"])
+def test_what_is_html_holds_no_text_of_a_submission_and_escapes_even_ours(generation_report, visibility):
+    generation_report.submission.refusal = generation_report.run.problem = "x"
+    generation_report.submission.missing, generation_report.submission.notes = ["x"], ["x"]
+    hostile = Report.model_validate(plant(generation_report.model_dump()))
+    settings = Gradescope(visibility=visibility, leaderboard=True)
+    results = gradescope_results(hostile, settings, [Remark("late", "Late", PLANTED)])
+    validate_results(results)
+    assert set(re.findall(r"<(/?\w*)", results["output"])) == {
+        *("p", "/p", "table", "/table", "tr", "/tr", "th", "/th", "td", "/td", "ul", "/ul", "li", "/li")
+    }
+    assert "&lt;img src=x onerror=alert(1)&gt;&amp;lt;b&amp;gt;" in results["output"], "titles of the manifest"
+    assert {test[key] for test in results["tests"] for key in ("output_format", "name_format")} == {"text"}
+    html = [place for place, value in results.items() if place.endswith("_format") and value != "text"]
+    assert html == ["output_format"]
+    assert not any("\x1b" in text for text in strings(gradescope_results(hostile)))
+
+
+@pytest.mark.threat(60)
+def test_the_table_of_parts_is_the_same_whatever_the_submission_says(generation_report):
+    before = gradescope_results(generation_report)["output"]
+    generation_report.submission = SubmissionInfo.model_validate(plant(generation_report.submission.model_dump()))
+    for unit in generation_report.units:
+        unit.checks = [CheckResult.model_validate(plant(check.model_dump())) for check in unit.checks]
+    assert gradescope_results(generation_report)["output"] == before
+
+
+def test_the_table_of_parts_adds_up(generation_report, report):
+    assert "<td>4</td></tr>" in gradescope_results(generation_report)["output"]
+    assert "(bonus)</td> <td>22.99 / 30</td> <td>0</td></tr>" in gradescope_results(generation_report)["output"]
+    assert gradescope_results(report)["output"].count("<tr><td>") == len(report.parts)
+
+
+@pytest.mark.parametrize("visibility", ["after_due_date", "after_published"])
+def test_what_is_held_back_is_not_told_at_the_top_either(report, visibility):
+    results = gradescope_results(report, Gradescope(visibility=visibility))
+    validate_results(results)
+    units = [test for test in results["tests"] if "score" in test]
+    assert {test["visibility"] for test in units} == {visibility}
+    assert {test["visibility"] for test in results["tests"] if "score" not in test} == {"visible"}
+    assert "62" not in results["output"]
+    assert "What the checks found is shown" in results["output"]
+    assert "marked by a person" in results["output"]
+
+
+def test_hidden_is_refused_with_the_reason():
+    with pytest.raises(ValidationError, match="would keep the total from students as well; say 'after_published'"):
+        Gradescope(visibility="hidden")
+
+
+def test_the_leaderboard_has_the_best_accuracy_of_each_model(generation_report):
+    assert "leaderboard" not in gradescope_results(generation_report)
+    results = gradescope_results(generation_report, Gradescope(leaderboard=True))
+    validate_results(results)
+    assert results["leaderboard"][0] == {"name": "DDPM (%)", "value": 84.0, "order": "desc"}
+    judged = [check.generation for unit in generation_report.units for check in unit.checks if check.generation]
+    assert len(results["leaderboard"]) == sum(bool(found.evaluations) for found in judged)
+
+
+def test_remarks_stand_above_everything_else(report):
+    results = gradescope_results(report, remarks=[Remark("late", "Handed in late", "so it is")])
+    more = with_remarks(results, [Remark("problem", "Stopped", "why")])
+    validate_results(more)
+    assert [test["name"] for test in more["tests"][:2]] == ["Stopped", "Handed in late"]
+    assert len({test["number"] for test in more["tests"]}) == len(more["tests"])
+    assert "status" not in more["tests"][0]
+
+
+@pytest.mark.parametrize("remarks", [[], [Remark("limit", "Not judged", "too many")]])
+def test_results_without_a_report_keep_the_contract(remarks):
+    results = results_without_report(4.123456, remarks)
+    validate_results(results)
+    assert (results["score"], len(results["tests"])) == (4.1235, len(remarks))
 
 
 @pytest.mark.parametrize(

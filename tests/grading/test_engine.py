@@ -19,6 +19,7 @@ from autograder.grading.report import CheckResult, Report, Status
 from autograder.intake import Submission
 from autograder.sandbox.jail import LAYERS, ON
 
+from ..threat_marks import marked
 from .conftest import CHECKS, SHOP, Course, check_of, unit_of
 
 NO_ISOLATION = tuple(layer for layer in LAYERS if layer not in ("uid", "landlock"))
@@ -59,6 +60,7 @@ def test_one_isolating_layer_is_enough(course: Course) -> None:
     assert engine.layers["landlock"] == "switched off"
 
 
+@pytest.mark.threat(2)
 def test_a_submission_finds_neither_the_masters_nor_the_checks(course: Course) -> None:
     engine = course.engine()
     folder = engine.assignment.folder
@@ -78,6 +80,7 @@ print("found", found)
 """
 
 
+@pytest.mark.threat(1)
 def test_the_answers_are_loaded_after_the_sandbox_was_made(course: Course) -> None:
     """In a process of its own: this one has loaded them for other tests."""
     public = CHECKS.replace("@points", "@public\n@points")
@@ -143,6 +146,7 @@ def test_the_environment_of_pytest_does_not_reach_the_checks(course: Course, mon
     assert "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ
 
 
+@pytest.mark.threat(10)
 def test_a_conftest_or_a_setting_beside_the_checks_does_not_matter(
     course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,9 +225,23 @@ DEEDS = {
 }
 
 
-@pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
-def test_whatever_a_function_does_its_check_fails_and_the_others_run(course: Course, deed: str) -> None:
-    body = textwrap.indent(textwrap.dedent(deed).strip(), "    ").lstrip()
+@pytest.mark.parametrize(
+    "name",
+    marked(
+        DEEDS,
+        {
+            5: ["exit", "os._exit", "SystemExit", "killing itself", "a segmentation fault"],
+            8: ["a subclass of the tensor, of another shape", "an odd object"],
+            11: ["writing to the channel"],
+            12: ["closing the channel", "writing to the channel"],
+            21: ["stopping itself"],
+            24: ["a large list", "a large tensor"],
+            26: ["endless printing"],
+        },
+    ),
+)
+def test_whatever_a_function_does_its_check_fails_and_the_others_run(course: Course, name: str) -> None:
+    body = textwrap.indent(textwrap.dedent(DEEDS[name]).strip(), "    ").lstrip()
     limits = Limits(call_seconds=2, output_max_mb=1)
     report = course.grade(changes={"shop.py": SHOP.replace("return prices.sum()", body)}, limits=limits)
     assert check_of(report, "total").status is Status.FAILED

@@ -398,6 +398,7 @@ def test_the_other_demands_never_break_either(value: Any) -> None:
         assert text == "" or "Got: " in text
 
 
+@pytest.mark.threat(16)
 @settings(max_examples=200, deadline=None)
 @given(data=st.data(), size=st.integers(1, 4))
 def test_a_message_is_the_same_whatever_the_expected_values_are(data: st.DataObject, size: int) -> None:
@@ -410,6 +411,7 @@ def test_a_message_is_the_same_whatever_the_expected_values_are(data: st.DataObj
     assert not DECIMAL.search(texts[0])
 
 
+@pytest.mark.threat(16)
 @settings(max_examples=200, deadline=None)
 @given(value=GARBAGE.filter(lambda value: not isinstance(value, (Opaque, Remote))))
 def test_a_message_holds_no_decimal_number_at_all(value: Any) -> None:

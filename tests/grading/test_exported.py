@@ -82,6 +82,7 @@ def grade(course: Course, tmp_path: Path) -> Callable[..., Report]:
     return graded
 
 
+@pytest.mark.threat(54)
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_they_get_all_points(grade: Callable[..., Report], name: str) -> None:
     report = grade(NOTEBOOKS[name])

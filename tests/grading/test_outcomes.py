@@ -49,6 +49,7 @@ def test_an_exception_without_text_is_told_by_its_type(text: str) -> None:
     assert told(raised("ZeroDivisionError", text)) == "Got: your code raised ZeroDivisionError."
 
 
+@pytest.mark.threat(16)
 @pytest.mark.parametrize(
     ("text", "masked"),
     [
@@ -75,6 +76,7 @@ def test_masking_comes_before_cutting() -> None:
     assert "0.12" not in told(raised("RuntimeError", "x" * 235 + "0.123456"))
 
 
+@pytest.mark.threat(16)
 def test_the_text_of_the_submissions_own_raise_is_hidden() -> None:
     """The session hides it (see SubmissionRaised); the sentence has nothing but the type then."""
     assert told(raised("AssertionError", "", "log_mean_exp", own=True)) == "Got: your code raised AssertionError."

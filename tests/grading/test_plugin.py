@@ -143,6 +143,7 @@ def test_a_traceback_has_the_submissions_lines_only(course: Course) -> None:
     assert "site-packages" not in trace
 
 
+@pytest.mark.threat(16)
 def test_the_text_of_a_raise_in_the_submission_is_not_shown(course: Course) -> None:
     changes = shop('raise ValueError(f"the secret is {prices.tolist()}")')
     total = check_of(course.grade(changes=changes), "total")
@@ -215,6 +216,7 @@ def test_a_unit_with_failed_and_ungradable_checks_has_failed(course: Course) -> 
 # --- one cause, one failure -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.threat(56)
 def test_an_import_error_fails_once_and_skips_the_rest_of_the_file(course: Course) -> None:
     report = course.grade(SHARES + MEAN_AND_CHANGE, {"shop.py": "import no_such_package\n" + SHOP})
     checks = [*unit_of(report, "shop.total").checks, *unit_of(report, "shop.mean").checks]
@@ -226,6 +228,7 @@ def test_an_import_error_fails_once_and_skips_the_rest_of_the_file(course: Cours
     assert unit_of(report, "till.change").earned == 4
 
 
+@pytest.mark.threat(56)
 def test_a_syntax_error_shows_its_line(course: Course) -> None:
     total = check_of(course.grade(changes={"shop.py": "def total(prices):\n    return (prices\n"}), "total")
     assert total.message.startswith("shop.py cannot be imported.\nGot: your code raised SyntaxError")
@@ -280,6 +283,7 @@ def test_different_errors_are_told_each(course: Course) -> None:
     assert "ZeroDivisionError" in checks[2].message
 
 
+@pytest.mark.threat(57)
 def test_an_argument_changed_in_place_fails(course: Course) -> None:
     total = check_of(course.grade(changes=shop("prices += 1\n    return prices.sum() - 5")), "total")
     assert total.status is Status.FAILED
@@ -289,6 +293,7 @@ def test_an_argument_changed_in_place_fails(course: Course) -> None:
 # --- limits ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.threat(21)
 def test_a_call_that_does_not_end_fails_alone(course: Course) -> None:
     changes = shop("while True: pass")
     report = course.grade(CHECKS, changes, limits=Limits(call_seconds=0.5))
@@ -297,6 +302,7 @@ def test_a_call_that_does_not_end_fails_alone(course: Course) -> None:
     assert unit_of(report, "till.change").earned == 4
 
 
+@pytest.mark.threat(27)
 def test_a_budget_that_is_used_up_makes_the_rest_ungradable(course: Course) -> None:
     changes = shop("import time; time.sleep(30)")
     report = course.grade(CHECKS, changes, limits=Limits(budget_seconds=1.5, call_seconds=20))
@@ -316,6 +322,7 @@ PRINTING = {
 }
 
 
+@pytest.mark.threat(16)
 def test_a_public_check_shows_what_was_printed_and_a_hidden_one_does_not(course: Course) -> None:
     report = course.grade(CHECKS.replace("@points", "@public\n@points", 1), PRINTING)
     total, mean = check_of(report, "total"), check_of(report, "mean")
@@ -381,6 +388,7 @@ ECHO = {
 PUBLIC = CHECKS.replace("@points", "@public\n@points")
 
 
+@pytest.mark.threat(17)
 def test_a_seed_repeats_inputs_and_the_childs_random_numbers(course: Course) -> None:
     engine = course.engine(PUBLIC)
     reports = [engine.grade(course.submission(ECHO), seed) for seed in (1, 1, 2)]
@@ -398,6 +406,7 @@ def test_two_checks_of_a_run_have_different_inputs(course: Course) -> None:
     assert check_of(report, "total").printed != check_of(report, "mean").printed
 
 
+@pytest.mark.threat(49)
 def test_a_file_that_seeds_at_import_does_not_fix_the_random_numbers(course: Course) -> None:
     changes = {"shop.py": ECHO["shop.py"].replace("import torch\n", "import torch\n\ntorch.manual_seed(42)\n")}
     engine = course.engine(PUBLIC)
@@ -405,6 +414,7 @@ def test_a_file_that_seeds_at_import_does_not_fix_the_random_numbers(course: Cou
     assert printed[0].partition("] ")[2] != printed[1].partition("] ")[2]
 
 
+@pytest.mark.threat(58)
 def test_no_check_meets_what_another_one_left(course: Course) -> None:
     counting = (
         SHOP.replace("return prices.sum()", "SEEN.append(1)\n    return prices.sum() + len(SEEN) - 1") + "\nSEEN = []\n"

@@ -43,6 +43,7 @@ def test_a_secret_that_cannot_be_kept_still_serves_this_run(tmp_path: Path) -> N
 # --- the seed of a submission ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.threat(17)
 def test_a_seed_depends_on_the_secret_and_on_the_digest() -> None:
     seeds = {derive_seed(secret, digest) for secret in (b"a", b"b") for digest in ("c", "d")}
     assert len(seeds) == 4
@@ -131,6 +132,7 @@ def test_distinct_integers_are_distinct_shuffled_and_in_range() -> None:
     assert len(set(draw.distinct(0, 10, 4).tolist())) == 4
 
 
+@pytest.mark.threat(17)
 def test_a_child_that_starts_from_its_seed_does_not_draw_the_inputs_again() -> None:
     for run in range(50):
         draw = Draw(run, "test_a")
