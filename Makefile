@@ -1,5 +1,7 @@
 # make demo   grades the reference submission that the repo ships
 # make test   lint, types, tests
+# make security  plants all threats of docs/security.md, and writes what came of them
+# make fuzz   hostile inputs for everything that reads a stranger's, for MINUTES=10
 # make bench  seconds per submission, beside the plain way
 # make messages  sentences of the source into the catalogues of autograder/locale, which are compiled
 PYTHON ?= python3
@@ -7,9 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := ift6135_h25
+MINUTES := 10
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup test test-half test-rest lint types demo bench release messages clean
+.PHONY: setup test test-half test-rest lint types demo fuzz bench release messages clean security
 
 setup: $(READY)
 
@@ -45,6 +48,12 @@ demo: $(READY)
 	mkdir -p build
 	cd solutions/$(DEMO) && ../../$(BIN)/python -m zipfile -c ../../build/reference.zip q1_vae.py q1_train_vae.py q[23]_*.py
 	$(BIN)/genlab grade build/reference.zip -a $(DEMO) -o build/demo
+
+security: $(READY)
+	$(BIN)/python -m tests.threats
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmark
