@@ -109,11 +109,25 @@ def saved(content: object) -> bytes:
     ("change", "says"),
     [
         (lambda state: None, "no such file"),
-        (lambda state: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n", "Git"),
-        (lambda state: saved(state)[:-2000], "damaged"),
-        (lambda state: saved({k: v[:1] if v.dim() else v for k, v in state.items()}), "checkpoints/VAE.pt"),
-        (lambda state: saved({k: v for k, v in state.items() if "head" not in k}), "checkpoints/VAE.pt"),
-        (lambda state: saved({k: v * float("nan") for k, v in state.items()}), "NaN"),
+        pytest.param(
+            lambda state: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n",
+            "Git",
+            marks=pytest.mark.threat(39),
+        ),
+        pytest.param(lambda state: saved(state)[:-2000], "damaged", marks=pytest.mark.threat(39)),
+        pytest.param(
+            lambda state: saved({k: v[:1] if v.dim() else v for k, v in state.items()}),
+            "checkpoints/VAE.pt",
+            marks=pytest.mark.threat(36),
+        ),
+        pytest.param(
+            lambda state: saved({k: v for k, v in state.items() if "head" not in k}),
+            "checkpoints/VAE.pt",
+            marks=pytest.mark.threat(36),
+        ),
+        pytest.param(
+            lambda state: saved({k: v * float("nan") for k, v in state.items()}), "NaN", marks=pytest.mark.threat(34)
+        ),
     ],
     ids=["missing", "lfs", "truncated", "other sizes", "other layers", "nan"],
 )
@@ -132,6 +146,7 @@ def test_weights_that_cannot_be_used_cost_their_own_points(
     assert report.earned == 1.5
 
 
+@pytest.mark.threat(36)
 @pytest.mark.parametrize(
     "wrap",
     [

@@ -13,6 +13,7 @@ from autograder.grading.report import CheckResult, Report, Status
 from autograder.release import parse_masters
 
 from ..conftest import MakeSubmission
+from ..threat_marks import marked
 from .planting import replaced, with_solution
 
 Grade = Callable[..., Report]
@@ -125,7 +126,21 @@ IMPORTS = {
 }
 
 
-@pytest.mark.parametrize("kind", IMPORTS)
+@pytest.mark.parametrize(
+    "kind",
+    marked(
+        IMPORTS,
+        {
+            5: ["exit()", "os._exit()"],
+            15: ["a download"],
+            21: ["an endless loop"],
+            24: ["too much memory"],
+            26: ["too much output"],
+            29: ["training"],
+            56: ["a syntax error", "a bracket that is not closed", "tabs and spaces", "a wrong indentation"],
+        },
+    ),
+)
 def test_a_file_that_does_not_import_fails_once(grade_file: Grade, masters: dict[str, str], kind: str) -> None:
     lines, gists, place = IMPORTS[kind]
     report = grade_file("q1_vae.py", masters["q1_vae.py"] + "\n" + lines, "q2_ddpm.q_xt_x0")
@@ -141,6 +156,7 @@ def test_a_file_that_does_not_import_fails_once(grade_file: Grade, masters: dict
     assert sum(earned(report).values()) == earned(report)["q_xt_x0"] == 3
 
 
+@pytest.mark.threat(54)
 @pytest.mark.parametrize(
     "lines",
     [
@@ -160,6 +176,7 @@ def test_what_students_do_at_import_costs_nothing(grade_file: Grade, masters: di
 # --- a class or a method that is not there --------------------------------------------------------------------------
 
 
+@pytest.mark.threat(56)
 @pytest.mark.parametrize(
     ("file", "name"),
     [
@@ -179,6 +196,7 @@ def test_a_missing_class_fails_once(grade_file: Grade, masters: dict[str, str], 
     assert sum(earned(report).values()) == 0
 
 
+@pytest.mark.threat(56)
 def test_a_constructor_with_another_signature_fails_once(grade_file: Grade, masters: dict[str, str]) -> None:
     text = replaced(masters["q2_ddpm.py"], "n_steps: int, device: torch.device)", "n_steps: int, device, schedule)")
     report = grade_file("q2_ddpm.py", text)
@@ -194,6 +212,7 @@ def test_a_constructor_that_raises_fails_once(grade_file: Grade, masters: dict[s
     assert "__init__" in failed.traceback
 
 
+@pytest.mark.threat(56)
 @pytest.mark.parametrize(
     ("file", "name", "lost"),
     [
@@ -211,6 +230,7 @@ def test_a_missing_function_costs_its_own_points(
     assert sum(earned(report).values()) == sum(unit.points for unit in report.units if unit.file == file) - lost
 
 
+@pytest.mark.threat(56)
 def test_a_method_that_others_build_on_is_blamed_for_them(grade_file: Grade, masters: dict[str, str]) -> None:
     text = with_solution(masters["q2_ddpm.py"], "q_xt_x0", 'raise NotImplementedError("later")')
     report = grade_file("q2_ddpm.py", text)
@@ -253,7 +273,20 @@ RESULTS = {
 }
 
 
-@pytest.mark.parametrize("kind", RESULTS)
+@pytest.mark.parametrize(
+    "kind",
+    marked(
+        RESULTS,
+        {
+            34: ["NaN"],
+            37: ["a tensor on a GPU"],
+            57: [
+                *("one python number", "half precision", "integers", "booleans", "double precision", "detached"),
+                *("without a graph", "one axis too many", "(B, B)", "a changed argument", "a tensor on a GPU"),
+            ],
+        },
+    ),
+)
 def test_what_log_mean_exp_returns(grade_file: Grade, masters: dict[str, str], kind: str) -> None:
     value, points, gists = RESULTS[kind]
     wrapper = f"\n\nright = log_mean_exp\n\n\ndef log_mean_exp(y):\n    return {value}\n"
@@ -265,6 +298,7 @@ def test_what_log_mean_exp_returns(grade_file: Grade, masters: dict[str, str], k
     assert bool(said) == (points < 8)
 
 
+@pytest.mark.threat(56)
 @pytest.mark.parametrize(
     ("signature", "points", "gist"),
     [
@@ -317,6 +351,7 @@ def test_what_other_functions_return(
     assert bool(said) == bool(gist)
 
 
+@pytest.mark.threat(56)
 @pytest.mark.parametrize(
     ("file", "old", "new", "points", "argument"),
     [
@@ -386,6 +421,7 @@ GARBAGE = [
 ]
 
 
+@pytest.mark.threat(57)
 @pytest.mark.parametrize("turn", range(2))
 def test_garbage_from_every_function_is_judged(
     strict: Engine, h25: Assignment, make_submission: MakeSubmission, masters: dict[str, str], turn: int
@@ -417,6 +453,7 @@ LOOPS = [
 ]
 
 
+@pytest.mark.threat(57)
 @pytest.mark.parametrize("step", LOOPS)
 def test_an_odd_step_of_the_reverse_loop_is_judged(grade_file: Grade, masters: dict[str, str], step: str) -> None:
     text = masters["q2_trainer_ddpm.py"]

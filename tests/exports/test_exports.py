@@ -119,6 +119,7 @@ def processor_seconds() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
+@pytest.mark.threat(54)
 @pytest.mark.parametrize("name", EXPORTS)
 def test_an_export_is_graded_right_in_time(name: str, tmp_path: Path) -> None:
     export, assignment = EXPORTS[name], assignment_of(name)
@@ -147,6 +148,7 @@ def test_the_student_reads_what_was_changed(name: str, tmp_path: Path) -> None:
         assert gist in notes
 
 
+@pytest.mark.threat(29, 54)
 @pytest.mark.parametrize("name", EXPORTS)
 def test_its_import_neither_trains_nor_downloads_nor_draws_nor_asks(name: str, tmp_path: Path) -> None:
     submission = handed_in(name, tmp_path)
