@@ -25,7 +25,7 @@ $(READY): requirements.txt pyproject.toml
 	touch $@
 
 # Two halves of about equal length, one for each of two cores.
-HALF := tests/exports tests/intake tests/mutation tests/sandbox tests/solutions tests/test_cli.py \
+HALF := tests/sandbox tests/threats tests/exports tests/intake tests/mutation tests/solutions tests/test_cli.py \
     tests/checks/test_svhn_vae.py tests/checks/test_ift6135_a22_gan.py
 
 test: lint types

@@ -163,14 +163,14 @@ def main() -> None:
     """Entraîne, ou fait les figures du rapport."""
     global device
     parser = epochs.make_parser("Entraîne un DDPM sur SVHN.", "results/ddpm", epochs=30, batch_size=64)
-    run = epochs.read_run(parser, small={"epochs": 50, "limit": 8000})
+    run = epochs.read_run(parser, small={"epochs": 30, "limit": 8000})
     device = run.device
     with epochs.plain_errors():
         images, _ = data.load("svhn", "train", run.data_root, run.limit)
         model = SmallUnet() if run.small else Unet(dim=image_size, channels=input_channels, dim_mults=(1, 2, 4, 8))
         model.to(run.device)
         # les échantillons viennent d'une moyenne mobile des poids (Ho et al. 2020, annexe B)
-        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.999))
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.995))
         if run.figures:
             epochs.load_parts(run, {"average": average})
             test_images, _ = data.load("svhn", "test", run.data_root, run.limit)

@@ -3,7 +3,7 @@
 A method that builds on another one of the same class is right, too, when it is right given the submission's own version
 of that other one. Checks ask for that version here, and pass what follows from it to `close_to(..., or_values=...)`.
 
-What has passed its own checks needs no such version: a submission that says something else here than there is lying.
+What is right by itself needs no such version: a submission that says something else here than in its own checks lies.
 """
 
 from __future__ import annotations
@@ -11,33 +11,59 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from autograder.sandbox.errors import SubmissionError
 
-_RIGHT: ContextVar[Collection[str]] = ContextVar("names of the units that have passed", default=())
+
+@dataclass
+class Known:
+    """What is known while a check runs.
+
+    Attributes:
+        right: names of the units that are right by themselves.
+        carried: whether the check was given versions of the submission's own, by which it may pass.
+    """
+
+    right: Collection[str] = ()
+    carried: bool = False
+
+
+_KNOWN: ContextVar[Known] = ContextVar("what is known while a check runs")
 
 
 @contextmanager
-def knowing(right: Collection[str]) -> Iterator[None]:
-    """Within it, `right` are the names of the units that have passed all their checks."""
-    token = _RIGHT.set(right)
+def knowing(right: Collection[str]) -> Iterator[Known]:
+    """Within it, `right` are the names of the units that have passed all their checks with nothing carried."""
+    known = Known(right)
+    token = _KNOWN.set(known)
     try:
-        yield
+        yield known
     finally:
-        _RIGHT.reset(token)
+        _KNOWN.reset(token)
 
 
 def is_right(unit: str) -> bool:
-    """Whether a unit, such as `q2_ddpm.q_sample`, has passed all its checks."""
-    return unit in _RIGHT.get()
+    """Whether a unit, such as `q2_ddpm.q_sample`, is right by itself."""
+    return unit in _KNOWN.get(Known()).right
 
 
-def own(unit: str, call: Callable[[], Any]) -> list[torch.Tensor]:
-    """The `tensors` of a call of `unit`, the submission's own version; none where the unit is right."""
-    return [] if is_right(unit) else tensors(call)
+def own(unit: str, call: Callable[[], Any], right: Callable[[], Any] = list) -> list[torch.Tensor]:
+    """The `tensors` of a call of `unit`, the submission's own version.
+
+    Args:
+        unit: what is called.
+        call: calls it in the submission.
+        right: the same of the reference, which is called instead where the unit is right by itself; default: nothing.
+    """
+    if is_right(unit):
+        return tensors(right)
+    found = tensors(call)
+    _KNOWN.get(Known()).carried |= bool(found)
+    return found
 
 
 def tensors(call: Callable[[], Any]) -> list[torch.Tensor]:

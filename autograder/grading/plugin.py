@@ -137,6 +137,7 @@ class GradingPlugin:
     _causes: dict[tuple[Any, ...], str] = field(default_factory=dict)
     _remarks: dict[str, list[str]] = field(default_factory=dict)
     _memory: dict[str, Any] = field(default_factory=dict)
+    _carried: set[str] = field(default_factory=set)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Make the markers known."""
@@ -172,10 +173,10 @@ class GradingPlugin:
         return [*self.results, *(pair for pair in zip(units, waiting, strict=True) if pair[1].name not in judged)]
 
     def _right(self) -> set[str]:
-        """Names of the units whose checks were all made and passed."""
+        """Names of the units whose checks were all made, and passed with nothing carried forward."""
         unfinished = {_unit_name(item) for item in self._items[len(self.results) :]}
         failed = {unit for unit, result in self.results if result.status is not Status.PASSED}
-        return {unit for unit, _result in self.results} - unfinished - failed
+        return {unit for unit, _result in self.results} - unfinished - failed - self._carried
 
     def _arrange(self, items: list[pytest.Item]) -> None:
         units = {unit.name: position for position, unit in enumerate(self.job.assignment.units)}
@@ -211,8 +212,10 @@ class GradingPlugin:
         self._call: pytest.CallInfo[None] | None = None
         self._student: Student | None = None
         self._workplace: Workplace | None = None
-        with knowing(self._right()):
+        with knowing(self._right()) as known:
             result = yield
+        if known.carried:
+            self._carried.add(_unit_name(item))
         status, message, trace = self._judge(item)
         outcome = CheckResult(
             name=_name(item),

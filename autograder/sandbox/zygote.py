@@ -25,7 +25,7 @@ from autograder.sandbox import scratch as scratch_folder
 from autograder.sandbox.child import run_child
 from autograder.sandbox.errors import SandboxError
 from autograder.sandbox.jail import JailSettings, apply_layers, child_uid, make_ruleset
-from autograder.sandbox.processes import adopt_orphans, die_with, end_children, kill_all, own_children
+from autograder.sandbox.processes import adopt_orphans, die_with, end_children
 
 _ANSWER_SECONDS = 30.0
 _END_SECONDS = 5.0
@@ -162,7 +162,7 @@ def _live(control: socket.socket, settings: JailSettings, uid: int | None, scrat
         adopt_orphans()
         ruleset = make_ruleset(scratch_root, settings.gpu) if "landlock" in settings.layers else None
         _serve(control, settings, uid, ruleset)
-        kill_all(own_children(), uid)  # the grader is gone; nothing of a submission outlives it
+        end_children(uid)  # the grader is gone; nothing of a submission outlives it
         status = 0
     finally:
         os._exit(status)

@@ -115,7 +115,7 @@ IMPORTS = {
     "os._exit()": ("import os\nos._exit(0)\n", ["process ended before it answered", "must not end the program"], ""),
     "an endless loop": ("while True:\n    pass\n", ["did not finish within 1.5 seconds", "endless loop"], ""),
     "training": (TRAINING, ["did not finish within 1.5 seconds", "training or downloads"], ""),
-    "too much memory": ("x = [torch.ones(10**8) for _ in range(10)]\n", ["700 MB of memory"], ""),
+    "too much memory": ("x = [torch.ones(size) for size in (10**6, 2 * 10**8)]\n", ["700 MB of memory"], ""),
     "too much output": ("while True:\n    print('x' * 10**5)\n", ["printed more than 1 MB", "print inside a loop"], ""),
     "a download": (
         "import urllib.request\nurllib.request.urlopen('http://example.org/mnist.npz')\n",

@@ -92,11 +92,13 @@ def test_what_is_right_has_no_version_of_its_own() -> None:
     def version() -> list[torch.Tensor]:
         return own("q2_ddpm.q_sample", lambda: torch.ones(1))
 
-    with knowing({"q2_ddpm.q_xt_x0"}):
-        assert version() == [torch.ones(1)]
-        with knowing({"q2_ddpm.q_sample"}):
+    with knowing({"q2_ddpm.q_xt_x0"}) as outer:
+        with knowing({"q2_ddpm.q_sample"}) as inner:
             assert version() == []
+        assert not inner.carried
+        assert not outer.carried
         assert version() == [torch.ones(1)]
+        assert outer.carried
 
 
 def test_a_value_and_its_gradients_in_a_row() -> None:

@@ -211,7 +211,9 @@ def room() -> Iterator[Room]:
     """Children that can reach no file but those in their scratch folder: libraries are as closed as a root's home."""
     preload(MODULES)
     with Zygote(JailSettings()) as zygote:
-        yield Room(zygote)
+        made = Room(zygote)
+        yield made
+        made.close_session()
     assert not zygote.scratch_root.exists()
 
 

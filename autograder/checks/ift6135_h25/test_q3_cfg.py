@@ -123,7 +123,7 @@ def test_cfg_sigma_lambda(student: Student, reference: Reference, draw: Draw) ->
     cfg, ref = make(student, reference)
     lam = torch.cat([column(-12.0, 9.0), draw.uniform(-8, 8, 6, 1, 1, 1)])
     square = (-lam.double()).sigmoid()
-    alpha = own("q3_cfg_diffusion.alpha_lambda", lambda: cfg.alpha_lambda(lam))
+    alpha = own("q3_cfg_diffusion.alpha_lambda", lambda: cfg.alpha_lambda(lam), lambda: ref.alpha_lambda(lam))
     expect(cfg.sigma_lambda(lam), "sigma").close_to(
         ref.sigma_lambda(lam),
         ONE_EACH,
@@ -155,8 +155,8 @@ def test_cfg_q_sample(student: Student, reference: Reference, draw: Draw) -> Non
         atol=1e-3,
         or_values=follows(
             lambda a, s: a * x + s * noise,
-            own("q3_cfg_diffusion.alpha_lambda", lambda: cfg.alpha_lambda(lam)),
-            own("q3_cfg_diffusion.sigma_lambda", lambda: cfg.sigma_lambda(lam)),
+            own("q3_cfg_diffusion.alpha_lambda", lambda: cfg.alpha_lambda(lam), lambda: ref.alpha_lambda(lam)),
+            own("q3_cfg_diffusion.sigma_lambda", lambda: cfg.sigma_lambda(lam), lambda: ref.sigma_lambda(lam)),
         ),
         mistakes={
             "alpha and sigma have changed places": sigma * x + alpha * noise,
@@ -228,8 +228,8 @@ def test_cfg_mu_p_theta(student: Student, reference: Reference, draw: Draw) -> N
         atol=1e-3,
         or_values=follows(
             mean,
-            own("q3_cfg_diffusion.alpha_lambda", lambda: cfg.alpha_lambda(lam)),
-            own("q3_cfg_diffusion.alpha_lambda", lambda: cfg.alpha_lambda(prim)),
+            own("q3_cfg_diffusion.alpha_lambda", lambda: cfg.alpha_lambda(lam), lambda: ref.alpha_lambda(lam)),
+            own("q3_cfg_diffusion.alpha_lambda", lambda: cfg.alpha_lambda(prim), lambda: ref.alpha_lambda(prim)),
         ),
         mistakes={
             "z and x have changed places": ratio * (alpha_prim / alpha) * x + (1 - ratio) * alpha_prim * z,
@@ -254,8 +254,8 @@ def test_cfg_var_p_theta(student: Student, reference: Reference, draw: Draw) -> 
     pair = far_pairs(draw)
     noising, undone = ref.sigma_q(*pair) ** 2, ref.sigma_q_x(*pair) ** 2
     own_noising, own_undone = (
-        own("q3_cfg_diffusion.sigma_q", lambda: cfg.sigma_q(*pair)),
-        own("q3_cfg_diffusion.sigma_q_x", lambda: cfg.sigma_q_x(*pair)),
+        own("q3_cfg_diffusion.sigma_q", lambda: cfg.sigma_q(*pair), lambda: ref.sigma_q(*pair)),
+        own("q3_cfg_diffusion.sigma_q_x", lambda: cfg.sigma_q_x(*pair), lambda: ref.sigma_q_x(*pair)),
     )
     for v in (None, 0.0, 0.3, 0.7, 1.0):
         result = cfg.var_p_theta(*pair) if v is None else cfg.var_p_theta(*pair, v)
@@ -294,8 +294,12 @@ def test_cfg_p_sample(student: Student, reference: Reference, draw: Draw) -> Non
 
     mean, var = row(ref.mu_p_theta(z, x, lam, prim)), row(ref.var_p_theta(lam, prim))
     own_mean, own_var = (
-        own("q3_cfg_diffusion.mu_p_theta", lambda: cfg.mu_p_theta(z, x, lam, prim)),
-        own("q3_cfg_diffusion.var_p_theta", lambda: cfg.var_p_theta(lam, prim)),
+        own(
+            "q3_cfg_diffusion.mu_p_theta",
+            lambda: cfg.mu_p_theta(z, x, lam, prim),
+            lambda: ref.mu_p_theta(z, x, lam, prim),
+        ),
+        own("q3_cfg_diffusion.var_p_theta", lambda: cfg.var_p_theta(lam, prim), lambda: ref.var_p_theta(lam, prim)),
     )
     usable = [
         m.shape == z.shape and v.numel() == 4 and bool((v > 0).all()) for m, v in zip(own_mean, own_var, strict=False)

@@ -180,14 +180,14 @@ def main() -> None:
     """Train, or make the figures of the report."""
     global device
     parser = epochs.make_parser("Train a DDPM on SVHN.", "results/ddpm", epochs=30, batch_size=64)
-    run = epochs.read_run(parser, small={"epochs": 50, "limit": 8000})
+    run = epochs.read_run(parser, small={"epochs": 30, "limit": 8000})
     device = run.device
     with epochs.plain_errors():
         images, _ = data.load("svhn", "train", run.data_root, run.limit)
         model = SmallUnet() if run.small else Unet(dim=image_size, channels=input_channels, dim_mults=(1, 2, 4, 8))
         model.to(run.device)
         # samples come from a running average of the weights (Ho et al. 2020, appendix B)
-        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.999))
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.995))
         if run.figures:
             epochs.load_parts(run, {"average": average})
             test_images, _ = data.load("svhn", "test", run.data_root, run.limit)
