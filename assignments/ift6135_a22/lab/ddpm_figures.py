@@ -57,7 +57,7 @@ def draw_reconstructions(
             x = p_sample(model, x, torch.full((PICTURES,), t_index, device=run.device), t_index)
         columns.append(x)
         rows.append({"t'": float(last), "distance": float((x - originals).square().mean().sqrt())})
-    title = f"image de test à gauche ; débruitée depuis t' = {', '.join(map(str, NOISED_TO))}"
+    title = f"à gauche : image de test ; puis débruitée de t' = {NOISED_TO[0]} à {NOISED_TO[-1]}"
     grid = torch.stack(columns, dim=1).flatten(0, 1)  # une ligne pour chaque image
     show_images(grid, run.output / "reconstructions.png", title, nrow=len(columns))
     curves.save(rows, run.output / "distances", x="t'", ylabel="racine de l'écart quadratique moyen")
