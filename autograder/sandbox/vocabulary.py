@@ -31,7 +31,7 @@ _DOCUMENTED: tuple[Any, ...] = (
     *(builtins, object, type, str, list, dict, np, torch, torch.Tensor),
     *(torch.nn, torch.nn.functional, torch.optim, torch.distributions, torch.linalg),
 )
-_UNDOCUMENTED = "got pid subscriptable unhashable detection pickle meta quantized sparse strided reentrant"
+_UNDOCUMENTED = "got pid subscriptable unhashable detection pickle meta quantized sparse strided reentrant received"
 
 
 class Vocabulary:
