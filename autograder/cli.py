@@ -145,7 +145,7 @@ def gradescope(
             highlight=False,
         )
         raise typer.Exit(USAGE_ERROR) from error
-    points = sum(unit.points for part in assignment.parts if not part.bonus for q in part.questions for unit in q.units)
+    points = sum(question.auto_points for part in assignment.parts if not part.bonus for question in part.questions)
     settings = assignment.gradescope
     lines = [
         f"wrote {output}, {size / 1e6:.1f} MB",

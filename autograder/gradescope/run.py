@@ -86,7 +86,7 @@ def grade_upload(load: Callable[[], Assignment], root: Path, secret: Path, start
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "results.json", as_json(results))
-    except OSError:  # no results is what the site takes for a failure of the grader, which this is
+    except OSError:  # what `run_autograder` has laid down says that the grader failed, which it has
         traceback.print_exc(file=sys.stdout)
 
 

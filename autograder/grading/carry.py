@@ -96,9 +96,9 @@ def in_a_row(answer: tuple[Any, list[torch.Tensor] | None]) -> list[Any]:
     return [value, *(gradients or [])]
 
 
-def alike(found: list[torch.Tensor], right: list[torch.Tensor]) -> bool:
+def alike(found: list[torch.Tensor], right: list[torch.Tensor], atol: float = 1e-5) -> bool:
     """Whether these are the same tensors, in shape and, up to float32 rounding, in value; `found` is from `tensors`."""
     return len(found) == len(right) and all(
-        a.shape == b.shape and torch.allclose(a, b.double(), rtol=1e-3, atol=1e-5)
+        a.shape == b.shape and torch.allclose(a, b.double(), rtol=1e-3, atol=atol)
         for a, b in zip(found, right, strict=True)
     )

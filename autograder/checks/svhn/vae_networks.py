@@ -10,6 +10,7 @@ import torch
 
 from autograder.checks.svhn.vae_probes import Affine, Decoding, Encoding, Gaussians, RightMethod, VaeBench
 from autograder.grading import assign, fail, fetch, value_and_gradients
+from autograder.grading.carry import alike
 from autograder.grading.reference import Reference
 from autograder.grading.seeds import Draw
 from autograder.language import _
@@ -24,6 +25,7 @@ GAUSSIANS = Gaussians()
 BENCH = VaeBench()
 METHODS = ("sample", "kl", "nll", "mode")
 PARTS = ("mean", "logvar")
+ATOL = 1e-3
 
 
 def own_vae(student: Student, z_dim: int) -> Remote:
@@ -144,7 +146,7 @@ class AffineVae:
         call = self._student.copy_of(BENCH).posterior
         heads = dict(zip(PARTS, (self.mean, self.logvar), strict=True))
         found = [_differentiable(call, self.vae, x, part, wrt=(heads[part],)) for part in PARTS]
-        return _alike(found, list(self.posterior(x)))
+        return alike(found, list(self.posterior(x)), ATOL)
 
     def _decodes(self) -> bool:
         z = self._draw.normal(3, self.z_dim)
@@ -152,7 +154,7 @@ class AffineVae:
         wrt = (1, self.image) if bool(self.image.weight.any()) else (self.image,)
         logvar = _tensor(call(self.vae, z, "logvar"))
         image = _differentiable(call, self.vae, z, "mean", wrt=wrt)
-        return _alike([image], [right]) and logvar.numel() > 0 and not bool(logvar.any())
+        return alike([image], [right], ATOL) and logvar.numel() > 0 and not bool(logvar.any())
 
 
 def _is_right(judge: Callable[[], bool]) -> bool:
@@ -174,13 +176,6 @@ def _tensor(value: Any) -> torch.Tensor:
     return value.detach().double() if isinstance(value, torch.Tensor) else torch.empty(0)
 
 
-def _alike(found: list[torch.Tensor], right: list[torch.Tensor]) -> bool:
-    return len(found) == len(right) and all(
-        one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-3)
-        for one, other in zip(found, right, strict=True)
-    )
-
-
 def _samples_are_right(student: Student, reference: Reference, draw: Draw) -> bool:
     spread = draw.uniform(1.0, 2.0, 2, 1) * torch.tensor([[1.0], [-1.0]])  # far from 1, where mistakes do not show
     mean, logvar = draw.normal(2, 4000), spread.expand(2, 4000).contiguous()
@@ -198,7 +193,7 @@ def _kl_is_right(student: Student, reference: Reference, draw: Draw) -> bool:
     mean, logvar = draw.normal(3, 5), draw.uniform(-1.0, 1.0, 3, 5)
     kind = student.vae.DiagonalGaussianDistribution
     right = reference.vae.DiagonalGaussianDistribution(mean, logvar).kl()
-    return _alike([_differentiable(student.copy_of(GAUSSIANS).kl, kind, mean, logvar, wrt=(1, 2))], [right])
+    return alike([_differentiable(student.copy_of(GAUSSIANS).kl, kind, mean, logvar, wrt=(1, 2))], [right], ATOL)
 
 
 def _nll_is_right(student: Student, reference: Reference, draw: Draw) -> bool:
@@ -207,14 +202,14 @@ def _nll_is_right(student: Student, reference: Reference, draw: Draw) -> bool:
         mean, logvar, sample = draw.normal(*shape), draw.uniform(-1.0, 1.0, *shape), draw.normal(*shape)
         right = reference.vae.DiagonalGaussianDistribution(mean, logvar).nll(sample.double(), *dims)
         call = student.copy_of(GAUSSIANS).nll
-        if not _alike([_differentiable(call, kind, mean, logvar, sample, *dims, wrt=(1, 2, 3))], [right]):
+        if not alike([_differentiable(call, kind, mean, logvar, sample, *dims, wrt=(1, 2, 3))], [right], ATOL):
             return False
     return True
 
 
 def _mode_is_right(student: Student, reference: Reference, draw: Draw) -> bool:
     mean, kind = draw.normal(3, 2, 4, 4), student.vae.DiagonalGaussianDistribution
-    return _alike([_tensor(student.copy_of(GAUSSIANS).mode(kind, mean, mean - 1))], [mean.double()])
+    return alike([_tensor(student.copy_of(GAUSSIANS).mode(kind, mean, mean - 1))], [mean.double()], ATOL)
 
 
 _METHODS: dict[str, Callable[[Student, Reference, Draw], bool]] = {
