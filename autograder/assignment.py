@@ -77,6 +77,13 @@ class Asset(_File):
     master: str = Field(description="path of the file, relative to the manifest")
 
 
+class Notebook(_File):
+    """A notebook that students get, made from a master in jupytext's percent format."""
+
+    master: str = Field(description="path of the master, relative to the manifest")
+    files: tuple[str, ...] = Field(description="names of the submitted files whose code its cells hold")
+
+
 class Unit(_Model):
     """The smallest thing that is graded automatically: a function or a method, with its points."""
 
@@ -201,6 +208,7 @@ class Assignment(_Model):
     support: tuple[SourceFile, ...] = Field(default=(), description="given modules; always ours, never the student's")
     extras: tuple[SourceFile, ...] = Field(default=(), description="given scripts that no check needs")
     assets: tuple[Asset, ...] = Field(default=(), description="given files that are not Python")
+    notebooks: tuple[Notebook, ...] = Field(default=(), description="notebooks in which files are filled in")
     checkpoints: tuple[Checkpoint, ...] = Field(default=(), description="trained weights that a student hands in")
     imports: tuple[str, ...] = Field(default=(), description="modules that a submission may import")
     exported: bool = Field(
@@ -218,7 +226,10 @@ class Assignment(_Model):
 
     @model_validator(mode="after")
     def _names_are_known_and_unique(self) -> Assignment:
-        names = [file.name for file in (*self.files, *self.support, *self.extras, *self.assets, *self.checkpoints)]
+        names = [
+            file.name
+            for file in (*self.files, *self.support, *self.extras, *self.assets, *self.checkpoints, *self.notebooks)
+        ]
         for kind, items in (
             ("file", names),
             ("question", [question.id for question in self.questions]),
@@ -228,6 +239,9 @@ class Assignment(_Model):
             if doubled:
                 raise ValueError(f"{kind} named twice: {', '.join(doubled)}")
         submitted = {file.name for file in self.files}
+        for notebook in self.notebooks:
+            if foreign := sorted(set(notebook.files) - submitted):
+                raise ValueError(f"notebook {notebook.name}: {', '.join(foreign)}: not one of the submitted files")
         for unit in self.units:
             if unit.file not in submitted:
                 raise ValueError(f"unit {unit.name}: {unit.file} is not one of the submitted files")
@@ -268,7 +282,7 @@ class Assignment(_Model):
         """Folder of the hidden checks."""
         return Path(__file__).resolve().parent / "checks" / self.id
 
-    def master(self, file: SourceFile | Asset) -> Path:
+    def master(self, file: SourceFile | Asset | Notebook) -> Path:
         """Path of the master of `file`."""
         return (self.folder / (file.master or file.name)).resolve()
 

@@ -7,30 +7,16 @@ is what the masters give.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
 
 from autograder.assignment import Assignment, SourceFile
 from autograder.language import masters_catalogue, speaking
+from autograder.release.folder import ReleaseError, differences, joined, read_text, stamp, write_folder
 from autograder.release.leaks import find_leak
 from autograder.release.markers import Master, find_marker, parse_master
 from autograder.release.readme import render_readme
 from autograder.release.translation import translated
-
-STAMP = ".genlab-release"
-"""The file that tells a folder made by release from any other one."""
-
-# What Python and its tools leave in a folder whose modules are imported, tested or linted.
-_CACHES = frozenset({"__pycache__", ".pytest_cache", ".ruff_cache", ".mypy_cache"})
-
-
-_Content = TypeVar("_Content", str, bytes)
-
-
-class ReleaseError(ValueError):
-    """The assignment cannot be released; the message names the file and says what to do."""
 
 
 def parse_masters(assignment: Assignment) -> dict[str, Master]:
@@ -44,7 +30,7 @@ def parse_masters(assignment: Assignment) -> dict[str, Master]:
     found = {}
     for file in assignment.files:
         path = assignment.master(file)
-        found[file.name] = parse_master(_read(path), str(path), questions, file.renumber)
+        found[file.name] = parse_master(read_text(path), str(path), questions, file.renumber)
     return found
 
 
@@ -94,7 +80,7 @@ def _refuse_markers(given: Mapping[str, str]) -> None:
 
 
 def _refuse_leaks(assignment: Assignment, masters: dict[str, Master], released: Mapping[str, str]) -> None:
-    support = [_read(assignment.master(file)) for file in assignment.support]
+    support = [read_text(assignment.master(file)) for file in assignment.support]
     if leak := find_leak(masters.values(), support, released):
         raise ReleaseError(f"{leak}; reword it there, or move it out of the solution")
 
@@ -110,23 +96,22 @@ def release_files(assignment: Assignment) -> dict[str, str]:
     """
     masters = parse_masters(assignment)
     _refuse_unmarked(assignment, masters)
-    copies = {file.name: _read(assignment.master(file)) for file in (*assignment.support, *assignment.extras)}
+    copies = {file.name: read_text(assignment.master(file)) for file in (*assignment.support, *assignment.extras)}
     handout = assignment.folder / "handout.md"
     if handout.exists():
-        copies = _joined(copies, {"handout.md": _read(handout)})
+        copies = joined(copies, {"handout.md": read_text(handout)})
     _refuse_markers(copies)
     with speaking(assignment.language):
         stubs = {file.name: _under_its_name(masters[file.name].stub, file) for file in assignment.files}
-    files = _joined(stubs, copies)
+    files = joined(stubs, copies)
     files = _spoken(files, assignment.language)
-    files = _joined(files, {"requirements.txt": "".join(f"{line}\n" for line in assignment.requirements)})
+    files = joined(files, {"requirements.txt": "".join(f"{line}\n" for line in assignment.requirements)})
     blocks = {name: master.blocks for name, master in masters.items()}
     try:
         readme = render_readme(assignment, files, blocks)
     except SyntaxError as error:
         raise ReleaseError(f"{error.filename}:{error.lineno}: is not valid Python: {error.msg}") from error
-    stamp = f"`genlab release {assignment.id}` makes this folder anew each time: change the masters instead.\n"
-    files = _joined(files, {"README.md": readme, STAMP: stamp})
+    files = joined(files, {"README.md": readme, **stamp(assignment.id)})
     _refuse_leaks(assignment, masters, files)
     return files
 
@@ -152,8 +137,6 @@ def _under_its_name(text: str, file: SourceFile) -> str:
 def release_assignment(assignment: Assignment, dest: Path) -> list[Path]:
     """Write what students get to `dest/<id>/`, in place of what an earlier release put there.
 
-    The folder is complete or unchanged: it is made beside the old one, then put in its place.
-
     Returns:
         The paths of all files of the folder, sorted.
 
@@ -161,25 +144,7 @@ def release_assignment(assignment: Assignment, dest: Path) -> list[Path]:
         ReleaseError: as `release_files`; also where `dest/<id>` exists and was not made by a release.
         MarkerError: a master has a wrong marker.
     """
-    target = dest / assignment.id
-    if target.is_symlink() or (target.exists() and not (target / STAMP).is_file()):
-        raise ReleaseError(f"{target} was not made by a release; move it away or choose another destination")
-    files = _contents(assignment)
-    dest.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{assignment.id}-", dir=dest) as scratch:
-        new, old = Path(scratch, "new"), Path(scratch, "old")
-        for name, content in files.items():
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            (new / name).write_bytes(content)
-        try:
-            if target.exists():
-                target.rename(old)
-            new.rename(target)
-        except BaseException:
-            if old.exists() and not target.exists():
-                old.rename(target)
-            raise
-    return sorted(target / name for name in files)
+    return write_folder(dest / assignment.id, released(assignment, dest / assignment.id))
 
 
 def stale(assignment: Assignment, dest: Path) -> list[str]:
@@ -192,19 +157,19 @@ def stale(assignment: Assignment, dest: Path) -> list[str]:
         ReleaseError: as `release_files`.
         MarkerError: a master has a wrong marker.
     """
-    target = dest / assignment.id
-    files = _contents(assignment)
-    present = {path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir()}
-    extra = {name for name in present - set(files) if not _CACHES.intersection(Path(name).parts)}
-    differs = {name for name in present & set(files) if (target / name).read_bytes() != files[name]}
-    found = {"missing": set(files) - present, "differs": differs, "extra": extra}
-    return [f"{what}: {name}" for what, names in found.items() for name in sorted(names)]
+    return differences(dest / assignment.id, released(assignment, dest / assignment.id))
 
 
-def _contents(assignment: Assignment) -> dict[str, bytes]:
-    """Name and content of each file of the released folder."""
+def released(assignment: Assignment, before: Path) -> dict[str, bytes]:
+    """Name and content of each file of the released folder.
+
+    Args:
+        assignment: the manifest.
+        before: the folder that an earlier release made, if there is one: recorded values that agree with those in it
+            up to rounding stay as they are.
+    """
     texts = {name: text.encode() for name, text in release_files(assignment).items()}
-    return _joined(texts, asset_files(assignment))
+    return joined(texts, asset_files(assignment))
 
 
 def _texts(contents: dict[str, bytes]) -> dict[str, str]:
@@ -216,19 +181,3 @@ def _texts(contents: dict[str, bytes]) -> dict[str, str]:
         except UnicodeDecodeError:
             continue  # nobody reads a solution in it
     return texts
-
-
-def _read(path: Path) -> str:
-    """Text of a source, with LF line ends however it was checked out."""
-    try:
-        return path.read_text("utf-8")
-    except FileNotFoundError as error:
-        raise ReleaseError(f"{path} is missing, and the manifest names it") from error
-    except UnicodeDecodeError as error:
-        raise ReleaseError(f"{path} is not UTF-8 text, and a release is made of text only") from error
-
-
-def _joined(files: dict[str, _Content], more: dict[str, _Content]) -> dict[str, _Content]:
-    if doubled := sorted(files.keys() & more.keys()):
-        raise ReleaseError(f"{', '.join(doubled)}: a release makes this file itself; name yours differently")
-    return files | more

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from autograder.assignment import load_assignment
-from autograder.release.bundle import STAMP, ReleaseError, release_assignment, release_files, stale
+from autograder.release.bundle import ReleaseError, release_assignment, release_files, stale
+from autograder.release.folder import STAMP
 from autograder.release.markers import MarkerError
 
 NAMES = [
