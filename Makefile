@@ -1,6 +1,7 @@
 # make demo   grades the reference submission that the repo ships
 # make test   lint, types, tests
 # make security  plants all threats of docs/security.md, and writes what came of them
+# make mutants   every mistake that can be planted in the masters; the tests grade every third
 # make fuzz   hostile inputs for everything that reads a stranger's, for MINUTES=10
 # make bench  seconds per submission, beside the plain way
 # make messages  sentences of the source into the catalogues of autograder/locale, which are compiled
@@ -12,7 +13,7 @@ DEMO := ift6135_h25
 MINUTES := 10
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup test test-half test-rest lint types demo fuzz bench release messages clean security
+.PHONY: setup test test-half test-rest lint types demo fuzz bench release messages clean security mutants
 
 setup: $(READY)
 
@@ -51,6 +52,9 @@ demo: $(READY)
 
 security: $(READY)
 	$(BIN)/python -m tests.threats
+
+mutants: $(READY)
+	set -e; for name in $(notdir $(patsubst %/,%,$(dir $(wildcard solutions/*/assignment.toml)))); do $(BIN)/python -m tests.mutation $$name; done
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)

@@ -140,7 +140,8 @@ class GradingPlugin:
     _carried: set[str] = field(default_factory=set)
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Make the markers known."""
+        """Make the markers known, and tracebacks short: nobody reads them, and pytest's own take their time."""
+        config.option.tbstyle = "native"
         for name in ("genlab_points", "genlab_public", "genlab_needs"):
             config.addinivalue_line("markers", f"{name}: see autograder.grading.plugin")
 

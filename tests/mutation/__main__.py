@@ -1,8 +1,13 @@
-"""`python -m tests.mutation ASSIGNMENT`: grades all mutants and prints what became of each."""
+"""`python -m tests.mutation ASSIGNMENT`: grades all mutants and prints what became of each.
+
+The exit status is 1 where one survives that is not in the list of survivors, where one of the list is caught, or where
+the grader breaks.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 
 from rich.console import Console
@@ -35,6 +40,11 @@ def main() -> None:
     caught = sum(verdict.caught for verdict in verdicts)
     seconds = time.monotonic() - started
     console.print(f"{caught} of {len(verdicts)} mutants caught, in {seconds:.0f} s")
+    listed = {survivor.id for survivor in listed_survivors(assignment.id)}
+    wrong = [one.mutant.id for one in verdicts if one.problem or one.caught == (one.mutant.id in listed)]
+    if wrong:
+        console.print("not as the list of survivors says, or the grader broke:", *wrong, sep="\n    ", markup=False)
+        sys.exit(1)
 
 
 def _table(verdicts: list[Verdict], assignment: str) -> Table:
