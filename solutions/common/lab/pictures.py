@@ -133,20 +133,26 @@ def interpolations(latent: torch.Tensor, pixel: torch.Tensor, title: str = "") -
     return _panels(torch.stack([latent, pixel]), title, rows, shares, xlabel="share of the last image")
 
 
-def traversals(images: torch.Tensor, offsets: Sequence[float], title: str = "") -> Figure:
+def traversals(
+    images: torch.Tensor, offsets: Sequence[float], title: str = "", factors: Sequence[int] | None = None
+) -> Figure:
     """What each latent factor does: a row for each factor, a column for each offset.
 
     Args:
         images: decoded from one code with an offset added to one of its coordinates; (F, O, C, H, W).
         offsets: the offsets; (O,).
         title: of the figure.
+        factors: which coordinates these are, (F,); None: the first ones.
 
     Raises:
-        ValueError: the images have another shape or type, or there is not one column for each offset.
+        ValueError: the images have another shape or type, or there is not one column for each offset, or not one row
+            for each factor.
     """
     images = _checked(images, "F, O, C, H, W")
     _same_number("columns of images", images.shape[1], "offsets", offsets)
-    rows = [f"z[{factor}]" for factor in range(len(images))]
+    factors = range(len(images)) if factors is None else factors
+    _same_number("rows of images", len(images), "factors", factors)
+    rows = [f"z[{factor}]" for factor in factors]
     columns = [f"{offset:+.3g}" if offset else "0" for offset in offsets]
     return _panels(images, title, rows, columns, xlabel="added to the factor")
 
@@ -211,7 +217,7 @@ def curves(rows: Sequence[dict[str, float]], x: str, ylabel: str, xscale: str = 
         points = [(row[x], row[name]) for row in rows if name in row]
         _curve(axis, *map(list, zip(*points, strict=True)), name)
     axis.set_xscale(xscale)
-    if xscale == "linear":
+    if xscale == "linear" and all(float(row[x]).is_integer() for row in rows):
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
     return figure
