@@ -272,6 +272,11 @@ class Assignment(_Model):
         """Module of a master that is shared under another name -> the submitted module, such as vae -> vae_solution."""
         return {module_name(PurePosixPath(file.master).name): file.module for file in self.files if file.master}
 
+    def submitted_unit(self, unit: str) -> str:
+        """The name of a unit here; a check that several assignments share names the module of the master."""
+        module, _point, rest = unit.partition(".")
+        return f"{self.shared_modules.get(module, module)}.{rest}"
+
     @property
     def points(self) -> float:
         """Points of the whole assignment, without bonus."""

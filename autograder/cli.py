@@ -1,4 +1,4 @@
-"""The command line: `genlab release`, `genlab grade`, `genlab gradescope`, `genlab classifier`."""
+"""The command line, `genlab`: make assignments, export and zip as students do, grade, make Gradescope's bundle."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from rich.console import Console
 
 from autograder.assignment import Assignment, ManifestError, assignment_names, load_assignment
 from autograder.sandbox.preload import quiet_environment
+from autograder.student.facts import Facts
 
 ROOT = Path(__file__).resolve().parent.parent
+ASSIGNMENTS = ROOT / "assignments"
 USAGE_ERROR = 2
 
 app = typer.Typer(
@@ -36,29 +38,107 @@ def _assignment(name: str) -> Assignment:
 def release(
     names: Annotated[list[str] | None, typer.Argument(help="assignments; default: all", show_default=False)] = None,
     check: Annotated[bool, typer.Option("--check", help="write nothing; exit with 1 if a folder is stale")] = False,
-    destination: Annotated[Path, typer.Option("-o", "--output", help="folder of the assignments")] = ROOT
-    / "assignments",
+    destination: Annotated[Path, typer.Option("-o", "--output", help="folder of the assignments")] = ASSIGNMENTS,
+    notebooks: Annotated[
+        Path | None,
+        typer.Option(help="folder of the notebooks; default: `notebooks`, in the folder of -o if it is given"),
+    ] = None,
+    zips: Annotated[
+        Path | None, typer.Option("--zip", help="folder for a zip of each assignment with its notebooks, to hand out")
+    ] = None,
+    solved: Annotated[
+        Path | None, typer.Option(help="folder for the solved notebooks, which are for instructors")
+    ] = None,
 ) -> None:
-    """Make what students get: stubs, support modules, README."""
+    """Make what students get: stubs, support modules, README, notebooks."""
+    from autograder.release.archive import write_zip
     from autograder.release.bundle import ReleaseError, release_assignment, stale
     from autograder.release.markers import MarkerError
+    from autograder.release.notebooks import release_notebooks, stale_notebooks
 
+    if check and (zips or solved):
+        raise typer.BadParameter("--check writes nothing; leave out --zip and --solved")
+    notebooks = notebooks or (ROOT if destination == ASSIGNMENTS else destination) / "notebooks"
+    folders = [folder.resolve() for folder in (destination, notebooks, solved) if folder]
+    if len(set(folders)) < len(folders):
+        raise typer.BadParameter("-o, --notebooks and --solved must name different folders")
     out_of_date = False
     for assignment in map(_assignment, names or assignment_names()):
         try:
             if check:
-                for difference in stale(assignment, destination):
+                for difference in stale(assignment, destination) + stale_notebooks(assignment, notebooks):
                     out_of_date = True
                     _console.print(difference, markup=False, highlight=False)
-            else:
-                written = release_assignment(assignment, destination)
-                _console.print(f"{assignment.id}: {len(written)} files in {destination / assignment.id}", markup=False)
+                continue
+            written = {
+                notebooks / assignment.id: release_notebooks(assignment, notebooks),
+                destination / assignment.id: release_assignment(assignment, destination),
+            }
+            if solved:
+                release_notebooks(assignment, solved, solved=True)
+            for folder, files in written.items():
+                _console.print(f"{assignment.id}: {len(files)} files in {folder}", markup=False)
+            if zips:
+                _console.print(f"{assignment.id}: wrote {write_zip(assignment.id, written, zips)}", markup=False)
         except (MarkerError, ReleaseError) as error:
             _console.print(f"{assignment.id}: {error}", style="red", markup=False, highlight=False)
             raise typer.Exit(1) from error
     if out_of_date:
         _console.print("run `genlab release` and commit what it writes", style="red", markup=False)
         raise typer.Exit(1)
+
+
+def _facts(assignment: Assignment) -> Facts:
+    """What the students' tools know of an assignment."""
+    from autograder.release.bundle import ReleaseError, parse_masters
+    from autograder.release.markers import MarkerError
+    from autograder.release.tools import facts_of
+
+    try:
+        return facts_of(assignment, {name: master.stub for name, master in parse_masters(assignment).items()})
+    except (MarkerError, ReleaseError) as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def export(
+    notebooks: Annotated[list[Path], typer.Argument(metavar="NOTEBOOK...", help="filled notebooks")],
+    assignment: Annotated[str, typer.Option("-a", "--assignment", help="id, such as ift6135_h25")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder of the .py files")] = Path(),
+) -> None:
+    """Export notebooks to the .py files to hand in, as students do by `python -m tools.export`.
+
+    The exit status is 1 if a file could not be made.
+    """
+    from autograder.language import speaking
+    from autograder.student import export as tool
+
+    manifest = _assignment(assignment)
+    with speaking(manifest.language):
+        lines, complete = tool.run(notebooks, output, _facts(manifest))
+    tool.say(lines)
+    raise typer.Exit(0 if complete else 1)
+
+
+@app.command("zip")
+def make_zip(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="folder of the .py files")],
+    assignment: Annotated[str, typer.Option("-a", "--assignment", help="id, such as ift6135_h25")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="default: <id>.zip in the folder")] = None,
+) -> None:
+    """Make the zip that is handed in, as students do by `python -m tools.zip`.
+
+    The exit status is 1 if something is missing or wrong; what can be handed in is in the zip all the same.
+    """
+    from autograder.language import speaking
+    from autograder.student import zip as tool
+    from autograder.student.export import say
+
+    manifest = _assignment(assignment)
+    with speaking(manifest.language):
+        lines, good = tool.run(folder, output or folder / f"{manifest.id}.zip", _facts(manifest))
+    say(lines)
+    raise typer.Exit(0 if good else 1)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 Of each language there are two. One holds what a student of a course in this language can be told: the sentences that
 the package marks by the functions of `autograder.language`, and the titles of checks, which are the first lines of
 their docstrings; checks of assignments in English are left out. The other holds the words of the Python files that are
-released to students: docstrings, comments and texts.
+released to students: docstrings, comments and texts; and of their notebooks, where the text of a cell is one message.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from autograder.assignment import assignment_names, load_assignment
 from autograder.language import DOMAIN, LOCALES, MASTERS, TRANSLATED
 from autograder.release.bundle import parse_masters
+from autograder.release.notebooks import notebook_words
 from autograder.release.translation import phrases
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def titles(path: Path) -> Iterator[str]:
 
 
 def masters_template(language: str) -> Catalog:
-    """The words of all Python files that are released in a language, without translations.
+    """The words of all Python files and notebooks that are released in a language, without translations.
 
     Raises:
         ManifestError: a manifest is not valid.
@@ -75,6 +76,9 @@ def masters_template(language: str) -> Catalog:
         for name, text in texts.items():
             for phrase in phrases(text):
                 found.add(phrase.message, locations=[(f"{assignment.id}/{name}", 1)])
+        for name, messages in notebook_words(assignment).items():
+            for message in messages:
+                found.add(message, locations=[(f"{assignment.id}/{name}", 1)])
     return found
 
 

@@ -17,9 +17,9 @@ from rich.console import Console
 from autograder import messages
 from autograder.assignment import Limits
 from autograder.grading.engine import Engine
+from autograder.grading.expectation import expect
 from autograder.grading.outcomes import CheckFailed
 from autograder.grading.report import Report
-from autograder.grading.sampling import expect
 from autograder.intake import read_submission
 from autograder.language import DOMAIN, MASTERS, N_, TRANSLATED, _, both_forms, number, plural, retold, speaking
 from autograder.report.files import write_report

@@ -5,14 +5,11 @@ Which modules are needed is read from their imports; the same inputs give the sa
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
-import stat
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterable, Mapping
 from modulefinder import ModuleFinder
 from pathlib import Path
@@ -21,6 +18,7 @@ from typing import Any
 from autograder.assignment import Assignment
 from autograder.gradescope.entries import PLAIN
 from autograder.language import DOMAIN, LOCALES, _, speaking
+from autograder.release.archive import READABLE, zip_bytes
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,8 +36,7 @@ _ENTRIES = ("gradescope.run", "gradescope.self_check")
 _BESIDE = re.compile(r'Path\(__file__\)\.with_name\("([\w.]+\.\w+)"\)')  # how modules name files of their own folder
 _ALSO_READ = {"autograder.scoring.data": "solutions/common/lab/data.py"}
 _EXACT = ("torch", "torchvision")  # a pair that fits together, and that the checks' tolerances were tried with
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)
-_READABLE, _RUNNABLE, _PRIVATE = 0o644, 0o755, 0o600
+_RUNNABLE, _PRIVATE = 0o755, 0o600
 
 
 class BundleError(ValueError):
@@ -75,15 +72,8 @@ def bundle_files(assignment: Assignment, secret: bytes) -> dict[str, bytes]:
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
-    """A zip whose bytes depend on the files alone: sorted, with a fixed time, owner's rights, and compression."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name, _LONG_AGO)
-            entry.create_system = 3  # Unix: the rights below count
-            entry.external_attr = (stat.S_IFREG | _mode(name)) << 16
-            archive.writestr(entry, files[name], zipfile.ZIP_DEFLATED, 9)
-    return buffer.getvalue()
+    """A zip whose bytes depend on the files alone; what is secret may be read by its owner only."""
+    return zip_bytes(files, _mode)
 
 
 def write_bundle(assignment: Assignment, secret: bytes, path: Path) -> int:
@@ -257,4 +247,4 @@ def _read(path: Path) -> bytes:
 def _mode(name: str) -> int:
     if name in SCRIPTS:
         return _RUNNABLE
-    return _PRIVATE if name == f"{FOLDER}/secret" else _READABLE
+    return _PRIVATE if name == f"{FOLDER}/secret" else READABLE

@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from autograder.language import N_, _, retold
-from autograder.sandbox.child import IMPORT_TOO_LONG
-from autograder.sandbox.errors import BadAnswer, ChildEnded, InputChanged, SubmissionError, SubmissionRaised
-from autograder.sandbox.modules import NO_CLASS
+from autograder.sandbox.errors import (
+    IMPORT_TOO_LONG,
+    NO_CLASS,
+    BadAnswer,
+    ChildEnded,
+    InputChanged,
+    SubmissionError,
+    SubmissionRaised,
+)
 
 _DECIMAL = re.compile(r"-?\d*\.\d+(?:[eE][-+]?\d+)?|-?\d+[eE][-+]?\d+|\b\d{6,}\b")
 _MESSAGE_LENGTH = 240

@@ -34,7 +34,7 @@ def points(unit: str, share: float | None = None) -> Callable[[Check], Check]:
 
 
 def public(check: Check) -> Check:
-    """The check may be shown: its inputs are not hidden, and what the submission prints is in the report."""
+    """The check may be shown: students get it as data, with inputs of its own, and the report has what it prints."""
     marked: Check = pytest.mark.genlab_public(check)
     return marked
 
@@ -183,7 +183,7 @@ class GradingPlugin:
         units = {unit.name: position for position, unit in enumerate(self.job.assignment.units)}
         names = [item.name for item in items]
         for item in items:
-            item.stash[_UNIT] = self._submitted_name(_marked_unit(item))
+            item.stash[_UNIT] = self.job.assignment.submitted_unit(_marked_unit(item))
         for item in items:
             if _unit_name(item) not in units:
                 raise ChecksError(f"{item.name}: the manifest has no unit {_unit_name(item)!r}")
@@ -256,7 +256,7 @@ class GradingPlugin:
         if unit.name in self._unimplemented:
             raise CheckSkipped(_("not implemented yet."))
         needed = item.get_closest_marker("genlab_needs")
-        for name in map(self._submitted_name, needed.args if needed else ()):
+        for name in map(self.job.assignment.submitted_unit, needed.args if needed else ()):
             verdicts = [outcome.status for of, outcome in self.results if of == name]
             if not verdicts and not self.job.only:
                 raise ChecksError(f"{item.name} needs {name}, which has no check before it")
@@ -293,17 +293,13 @@ class GradingPlugin:
         """Says something to the student that costs nothing."""
         return self._remarks.setdefault(request.node.name, []).append
 
-    def _submitted_name(self, unit: str) -> str:
-        """The name of a unit in this assignment; a check that several share names the module of the master."""
-        module, _point, rest = unit.partition(".")
-        return f"{self.job.assignment.shared_modules.get(module, module)}.{rest}"
-
     def _unit(self, item: pytest.Item) -> Unit:
         return next(unit for unit in self.job.assignment.units if unit.name == _unit_name(item))
 
     def _printed(self) -> str:
         started = self._student is not None and self._student.started
-        return self._student.session.output.decode("utf-8", "replace") if started and self._student else ""
+        output = self._student.session.output if started and self._student else b""
+        return _on_a_screen(output.decode("utf-8", "replace"))
 
     def _judge(self, item: pytest.Item) -> tuple[Status, str, str]:
         if self._call is None or self._call.excinfo is None:
@@ -382,6 +378,12 @@ def _unit_of(function: str, units: list[Unit]) -> Unit | None:
     return max(fitting, key=lambda unit: len(unit.qualified), default=None)
 
 
+def _on_a_screen(text: str) -> str:
+    """What is left to see of printed text: of a progress bar its last state, and nothing of one that was wiped."""
+    lines = text.split("\n")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2].rstrip() if "\r" in line else line for line in lines)
+
+
 def _name(item: pytest.Item) -> str:
     return item.name.removeprefix("test_")
 
@@ -407,7 +409,11 @@ def _share(item: pytest.Item, items: list[pytest.Item]) -> float:
     return (1 - sum(given)) / (len(siblings) - len(given))
 
 
-def _title(item: pytest.Item) -> str:
-    function: Any = getattr(item, "function", None)
-    lines = (getattr(function, "__doc__", None) or item.name.removeprefix("test_").replace("_", " ")).splitlines()
+def title_of(function: Any, name: str) -> str:
+    """What a check looks at: the first line of its docstring, in the language that is spoken."""
+    lines = (getattr(function, "__doc__", None) or name.removeprefix("test_").replace("_", " ")).splitlines()
     return _(lines[0].strip())
+
+
+def _title(item: pytest.Item) -> str:
+    return title_of(getattr(item, "function", None), item.name)

@@ -77,13 +77,18 @@ def support_sources(assignment: Assignment) -> dict[str, str]:
     return {file.name: assignment.master(file).read_text("utf-8") for file in assignment.support}
 
 
+def reference_sources(assignment: Assignment) -> dict[str, str]:
+    """The masters of the submitted files, and the given modules: name in the student's folder -> text."""
+    masters = {file.name: assignment.master(file).read_text("utf-8") for file in assignment.files}
+    return {**support_sources(assignment), **masters}
+
+
 def load_reference(assignment: Assignment) -> Reference:
     """Import the master of every submitted file.
 
     Called after the sandbox's zygote was forked: what is loaded here must not be in its memory.
     """
-    sources = {file.name: assignment.master(file).read_text("utf-8") for file in assignment.files}
-    finder = SourceFinder({**support_sources(assignment), **sources})
+    finder = SourceFinder(reference_sources(assignment))
     finder.install()
     try:
         modules = {file.module: importlib.import_module(file.module) for file in assignment.files}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from autograder.grading.expectation import Mistakes, expect
+from autograder.grading.expectation import Expectation, Mistakes, recorder_in_force
 from autograder.grading.outcomes import CheckFailed, Message
 from autograder.language import _
 
@@ -37,6 +37,8 @@ def expect_normal(
     Raises:
         CheckFailed: the moments are others, or rows share their noise.
     """
+    if (recorder := recorder_in_force()) is not None:
+        recorder.normal(samples, mean, std, slack, or_moments)
     rows = samples.flatten(1)
     count = rows.shape[1]
     measured = rows.mean(1), rows.std(1)
@@ -48,10 +50,10 @@ def expect_normal(
             break
     else:
         spread = torch.maximum(std, measured[1])  # noise that is too large moves the mean as well
-        expect(measured[0], _("the mean of many samples")).close_to(
+        Expectation(measured[0], _("the mean of many samples")).close_to(
             mean, rtol=slack, atol=mean_error * spread + slack * std, mistakes=mean_mistakes
         )
-        expect(measured[1], _("the standard deviation of many samples")).close_to(
+        Expectation(measured[1], _("the standard deviation of many samples")).close_to(
             std,
             rtol=std_error,
             atol=0.0,

@@ -15,8 +15,9 @@ from pathlib import Path
 from autograder.assignment import Limits
 from autograder.intake.display import shown
 from autograder.intake.folder import open_regular
+from autograder.intake.naming import is_junk
 from autograder.intake.signatures import HEAD_BYTES, is_zip, looks_like_text, recognise
-from autograder.intake.upload import Budget, Upload, UploadRefused, Wanted, is_junk, path_problem, plain_path
+from autograder.intake.upload import Budget, Upload, UploadRefused, Wanted, path_problem, plain_path
 from autograder.language import _
 
 MAX_RATIO = 200

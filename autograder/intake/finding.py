@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum
-from functools import lru_cache
 from pathlib import PurePosixPath
 
 from autograder.assignment import Assignment, Checkpoint, SourceFile
 from autograder.intake.display import listed, shown
-from autograder.intake.upload import SizeLimit, Upload, Wanted, checkpoint_limit, source_limit
+from autograder.intake.naming import NOTEBOOK, Match, is_notebook, match
+from autograder.intake.sizes import SizeLimit, checkpoint_limit, source_limit
+from autograder.intake.upload import Upload, Wanted
 from autograder.language import _
 
-_NOTEBOOK = ".ipynb"
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
-
-# How browsers and file managers name a second copy, in English and French.
-_NUMBER = r"\d{1,3}"
-_COPY_SUFFIX = (
-    rf" ?\({_NUMBER}\)|[- ]{_NUMBER}| ?-? ?(?:copy|copie)(?: ?\(?{_NUMBER}\)?)?| ?\((?:copy|copie)(?: {_NUMBER})?\)"
-)
-
-
-class Match(IntEnum):
-    """How well a name fits; the lower, the better."""
-
-    EXACT = 0
-    WRONG_CASE = 1
-    COPY = 2
-    TEXT_EXTENSION = 3
-    NOTEBOOK = 4
 
 
 @dataclass
@@ -47,32 +29,6 @@ class Findings:
     chosen: dict[str, str] = field(default_factory=dict)
     ambiguous: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-
-
-def match(path: str, name: str) -> Match | None:
-    """How the uploaded `path` fits the file `name` of the manifest, in whatever folder it lies; None if it does not."""
-    *folders, base = path.split("/")
-    *wanted_folders, wanted_base = name.split("/")
-    inner = folders[len(folders) - len(wanted_folders) :] if wanted_folders else []
-    if [part.lower() for part in inner] != [part.lower() for part in wanted_folders]:
-        return None
-    if base == wanted_base:
-        return Match.EXACT if inner == wanted_folders else Match.WRONG_CASE
-    lower = base.strip().lower()
-    if lower == wanted_base.lower():
-        return Match.WRONG_CASE
-    copies = _copies(wanted_base)
-    if copies.fullmatch(lower):
-        return Match.COPY
-    return Match.TEXT_EXTENSION if copies.fullmatch(lower.removesuffix(".txt")) else None
-
-
-@lru_cache(maxsize=256)
-def _copies(base: str) -> re.Pattern[str]:
-    stem, dot, extension = base.lower().rpartition(".")
-    return re.compile(
-        rf"(?:copy of |copie de )?{re.escape(stem)}(?:{_COPY_SUFFIX})?{re.escape(dot + extension)}", re.IGNORECASE
-    )
 
 
 def wanted_by(assignment: Assignment) -> Wanted:
@@ -97,7 +53,7 @@ def _candidate(path: str, file: SourceFile | Checkpoint, assignment: Assignment)
     """
     elsewhere, found = False, match(path, file.name)
     if found is None and assignment.exported and isinstance(file, SourceFile) and is_notebook(path):
-        source = path[: -len(_NOTEBOOK)] + PurePosixPath(file.name).suffix
+        source = path[: -len(NOTEBOOK)] + PurePosixPath(file.name).suffix
         found = Match.NOTEBOOK if match(source, file.name) is not None else None
     if found is None and isinstance(file, Checkpoint):
         elsewhere, found = True, match(path, PurePosixPath(file.name).name)
@@ -177,8 +133,3 @@ def left_out(paths: Iterable[str], assignment: Assignment) -> list[str]:
         reasons.setdefault(reason, []).append(path)
     said = _("{names}: left out; {reason}.")
     return [said.format(names=listed(paths), reason=reason) for reason, paths in reasons.items()]
-
-
-def is_notebook(path: str) -> bool:
-    """Whether `path` is named like a Jupyter notebook."""
-    return path.lower().endswith(_NOTEBOOK)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autograder.assignment import Limits
-from autograder.intake.upload import Budget, Upload, Wanted, is_junk, path_problem
+from autograder.intake.naming import is_junk
+from autograder.intake.upload import Budget, Upload, Wanted, path_problem
 from autograder.language import N_, _
 
 _LINK = N_("not taken, because it is a link; put the file itself into its place")

@@ -19,7 +19,13 @@ _OTHER_LANGUAGE = re.compile(
 
 
 def code_of_notebook(text: str) -> str | None:
-    """The code cells of a notebook in their order, separated by blank lines; None if `text` is no notebook.
+    """The code cells of a notebook in their order, separated by blank lines; None if `text` is no notebook."""
+    cells = cells_of_notebook(text)
+    return None if cells is None else "\n\n".join(cell.rstrip("\n") for cell in cells) + "\n"
+
+
+def cells_of_notebook(text: str) -> list[str] | None:
+    """The texts of a notebook's code cells in their order; None if `text` is no notebook.
 
     Cells of another language (`%%bash`) become comments. Notebook formats 3 and 4 are understood; whatever in them
     does not have the type that the format asks for is left out.
@@ -37,7 +43,7 @@ def code_of_notebook(text: str) -> str | None:
     for sheet in _list(document.get("worksheets")):
         cells += _list(sheet.get("cells"))
     sources = (_text(cell.get("source", cell.get("input"))) for cell in cells if cell.get("cell_type") == "code")
-    return "\n\n".join(_python(source).rstrip("\n") for source in sources) + "\n"
+    return [_python(source) for source in sources]
 
 
 def _list(value: Any) -> list[dict[str, Any]]:

@@ -13,8 +13,9 @@ from autograder.intake.archive import read_zip
 from autograder.intake.cleaning import SourceRefused, clean
 from autograder.intake.display import listed, shown
 from autograder.intake.exported import Exported, slice_files
-from autograder.intake.finding import Findings, find_files, is_candidate, is_notebook, left_out, wanted_by
+from autograder.intake.finding import Findings, find_files, is_candidate, left_out, wanted_by
 from autograder.intake.folder import file_problem, open_regular, read_files, read_folder
+from autograder.intake.naming import is_notebook
 from autograder.intake.signatures import HEAD_BYTES, is_zip, recognise
 from autograder.intake.signs import signs_of
 from autograder.intake.upload import Upload, UploadRefused, Wanted
@@ -226,7 +227,7 @@ def _absent(
 
 def _said_of_checkpoints(absent: list[str], assignment: Assignment) -> list[str]:
     """A sentence on the absent checkpoints; those that only a bonus needs are no reason for alarm."""
-    needed = [name for name in absent if not _is_for_bonus(name, assignment)]
+    needed = [name for name in absent if not is_for_bonus(name, assignment)]
     bonus = [name for name in absent if name not in needed]
     if not absent:
         return []
@@ -251,7 +252,7 @@ def _said_of_checkpoints(absent: list[str], assignment: Assignment) -> list[str]
     ]
 
 
-def _is_for_bonus(checkpoint: str, assignment: Assignment) -> bool:
+def is_for_bonus(checkpoint: str, assignment: Assignment) -> bool:
     """Whether the model that the checkpoint is named after occurs in the units of bonus parts only."""
     model = PurePosixPath(checkpoint).stem
     parts = [

@@ -9,47 +9,16 @@ from dataclasses import dataclass, field
 
 from autograder.assignment import Limits
 from autograder.intake.display import listed, shown
+from autograder.intake.sizes import MB, SizeLimit
 from autograder.language import _
 
 MAX_DEPTH = 10
 
-_KB = 1024
-_MB = 1024 * 1024
-_JUNK_NAMES = frozenset(
-    {"__MACOSX", "__pycache__", "venv", "env", "site-packages", "node_modules", "Thumbs.db", "desktop.ini", "Icon\r"}
-)
 _DRIVE = re.compile(r"[A-Za-z]:")
-
-
-@dataclass(frozen=True)
-class SizeLimit:
-    """How large one file may be, how that is said, and what helps where it is larger."""
-
-    size: int
-    words: str
-    advice: str
-
-    def problem(self, size: int) -> str:
-        """Why a file of `size` bytes is not taken; empty if it is small enough."""
-        if size <= self.size:
-            return ""
-        too_large = _("not taken, because it is larger than {size}; {advice}")
-        return too_large.format(size=self.words, advice=self.advice)
 
 
 # The limit of a file that is read; None for one that is only named.
 Wanted = Callable[[str], SizeLimit | None]
-
-
-def source_limit(kilobytes: int) -> SizeLimit:
-    """The limit of a source file."""
-    return SizeLimit(kilobytes * _KB, _("{n} kB").format(n=kilobytes), _("hand in the source code alone"))
-
-
-def checkpoint_limit(megabytes: int) -> SizeLimit:
-    """The limit of a checkpoint."""
-    advice = _("save the weights alone (model.state_dict()), or make the model smaller")
-    return SizeLimit(megabytes * _MB, _("{n} MB").format(n=megabytes), advice)
 
 
 class UploadRefused(Exception):
@@ -84,7 +53,7 @@ class Budget:
 
     def __init__(self, name: str, limits: Limits) -> None:
         """`name` is the upload's, for the sentences."""
-        self.total_bytes = limits.upload_mb * _MB
+        self.total_bytes = limits.upload_mb * MB
         self.entries = limits.upload_entries
         self._name = shown(name)
         self._limits = limits
@@ -132,15 +101,3 @@ def path_problem(name: str) -> str:
 def plain_path(name: str) -> str:
     """`name` without its empty and `.` components, so that one file has one name."""
     return "/".join(part for part in name.split("/") if part not in ("", "."))
-
-
-def is_junk(path: str) -> bool:
-    """Whether `path` belongs to an operating system, an editor, a repository or a virtual environment.
-
-    Names that begin with two dots are not hidden files but attempts to leave the folder.
-    """
-    return any(
-        part in _JUNK_NAMES or (part.startswith(".") and not part.startswith(".."))
-        for part in path.split("/")
-        if part != "."
-    )

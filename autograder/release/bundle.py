@@ -15,7 +15,9 @@ from autograder.language import masters_catalogue, speaking
 from autograder.release.folder import ReleaseError, differences, joined, read_text, stamp, write_folder
 from autograder.release.leaks import find_leak
 from autograder.release.markers import Master, find_marker, parse_master
+from autograder.release.public import public_files
 from autograder.release.readme import render_readme
+from autograder.release.tools import tool_files
 from autograder.release.translation import translated
 
 
@@ -68,7 +70,7 @@ def asset_files(assignment: Assignment) -> dict[str, bytes]:
         contents[asset.name] = path.read_bytes()
     texts = _texts(contents)
     _refuse_markers(texts)
-    _refuse_leaks(assignment, parse_masters(assignment), texts)
+    refuse_leaks(assignment, parse_masters(assignment), texts)
     return contents
 
 
@@ -79,7 +81,12 @@ def _refuse_markers(given: Mapping[str, str]) -> None:
             raise ReleaseError(f"{name}:{line}: {problem}")
 
 
-def _refuse_leaks(assignment: Assignment, masters: dict[str, Master], released: Mapping[str, str]) -> None:
+def refuse_leaks(assignment: Assignment, masters: dict[str, Master], released: Mapping[str, str]) -> None:
+    """Refuse a line of a solution in what students get.
+
+    Raises:
+        ReleaseError: there is one; the message says where.
+    """
     support = [read_text(assignment.master(file)) for file in assignment.support]
     if leak := find_leak(masters.values(), support, released):
         raise ReleaseError(f"{leak}; reword it there, or move it out of the solution")
@@ -107,12 +114,13 @@ def release_files(assignment: Assignment) -> dict[str, str]:
     files = _spoken(files, assignment.language)
     files = joined(files, {"requirements.txt": "".join(f"{line}\n" for line in assignment.requirements)})
     blocks = {name: master.blocks for name, master in masters.items()}
+    tools = tool_files(assignment, stubs)
     try:
         readme = render_readme(assignment, files, blocks)
     except SyntaxError as error:
         raise ReleaseError(f"{error.filename}:{error.lineno}: is not valid Python: {error.msg}") from error
-    files = joined(files, {"README.md": readme, **stamp(assignment.id)})
-    _refuse_leaks(assignment, masters, files)
+    files = joined(files, {**tools, "README.md": readme, **stamp(assignment.id)})
+    refuse_leaks(assignment, masters, files)
     return files
 
 
@@ -169,7 +177,9 @@ def released(assignment: Assignment, before: Path) -> dict[str, bytes]:
             up to rounding stay as they are.
     """
     texts = {name: text.encode() for name, text in release_files(assignment).items()}
-    return joined(texts, asset_files(assignment))
+    checks = public_files(assignment, before)
+    refuse_leaks(assignment, parse_masters(assignment), _texts(checks))
+    return joined(joined(texts, asset_files(assignment)), checks)
 
 
 def _texts(contents: dict[str, bytes]) -> dict[str, str]:

@@ -57,7 +57,9 @@ def _render(assignment: Assignment, files: Mapping[str, str], blocks: Mapping[st
         values=any(block.names for own in blocks.values() for block in own),
         submitted=_submitted_table(assignment),
         checkpoints=[checkpoint.name for checkpoint in assignment.checkpoints],
-        sources=[file.name for file in assignment.files],
+        id=assignment.id,
+        notebooks=[notebook.name for notebook in assignment.notebooks],
+        public=assignment.checks.is_dir(),
         questions=_question_table(assignment),
         scratch=assignment.scratch_dirs,
         kinds={question.kind for question in assignment.questions},
@@ -104,11 +106,22 @@ def _file_table(
     roles |= {file.name: _("given") for file in assignment.support}
     roles |= {file.name: _("given, to run") if file.name in scripts else _("given") for file in assignment.extras}
     roles |= {asset.name: _("given") for asset in assignment.assets}
-    rows = [(f"`{name}`", summaries.get(name, ""), role) for name, role in roles.items()]
+    rows = [
+        (f"`{notebook.name}`", _("the same places as in {files}").format(files=_quoted(notebook.files)), _("complete"))
+        for notebook in assignment.notebooks
+    ]
+    rows += [(f"`{name}`", summaries.get(name, ""), role) for name, role in roles.items()]
     if "handout.md" in files:
         rows.insert(0, ("`handout.md`", _("the questions"), ""))
+    rows.append(("`tools/`", _("exports notebooks, makes the zip to hand in"), _("given, to run")))
+    if assignment.checks.is_dir():
+        rows.append(("`test_public.py`", _("the public checks, with `public/`"), _("given, to run")))
     rows.append(("`requirements.txt`", _("the packages to install"), ""))
     return _table((_("File"), _("What it holds"), _("For you")), rows)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _submitted_table(assignment: Assignment) -> str:

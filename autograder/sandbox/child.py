@@ -27,15 +27,15 @@ from typing import Any
 
 import torch
 
-from autograder.language import N_
 from autograder.sandbox import wire
-from autograder.sandbox.guards import install_guards, seed_everything, unchanged
+from autograder.sandbox.calling import called
+from autograder.sandbox.errors import IMPORT_TOO_LONG
+from autograder.sandbox.guards import install_guards, seed_everything
 from autograder.sandbox.modules import SUBMISSION, SourceFinder
 from autograder.sandbox.probes import Probe
 from autograder.sandbox.stand_ins import StandIn, StandInFinder
 
 PROBES = "genlab_probes"
-IMPORT_TOO_LONG = N_("the import takes too long")
 
 
 class _Channel:
@@ -62,7 +62,7 @@ class _Channel:
             view = view[os.write(self._descriptor, view) :]
 
 
-class _Objects:
+class Objects:
     """Objects that stay in the child: handles that it gave out, and the probes that it made."""
 
     def __init__(self) -> None:
@@ -70,6 +70,7 @@ class _Objects:
         self._probes: dict[int, Any] = {}
 
     def stand_for(self, item: Any) -> wire.Handle | None:
+        """What stands for an object that stays here; None for a value."""
         if isinstance(item, StandIn) or (type(item).__module__ in ("numpy", "builtins") and not callable(item)):
             return None
         if isinstance(item, (bool, int, float, str, list, tuple, dict)) and not isinstance(item, Probe):
@@ -113,14 +114,14 @@ def run_child(descriptor: int, layers: dict[str, str]) -> None:
     """
     channel = _Channel(descriptor)
     channel.send(wire.encode({"layers": layers}))
-    objects = _Objects()
+    objects = Objects()
     while True:
         try:
             request = channel.receive()
         except EOFError:
             return
         try:
-            answer = wire.encode(_OPERATIONS[request.pop("op")](objects, **request), objects.stand_for)
+            answer = answer_to(objects, request)
         except wire.WireError as error:
             answer = wire.encode({"error": {"type": "WireError", "message": str(error), "lines": [], "own": False}})
         except BaseException as error:
@@ -128,8 +129,14 @@ def run_child(descriptor: int, layers: dict[str, str]) -> None:
         channel.send(answer)
 
 
+def answer_to(objects: Objects, request: dict[str, Any]) -> bytes:
+    """The frame that answers a decoded request; raises what the request raises."""
+    operation = _OPERATIONS[request.pop("op")]
+    return wire.encode(operation(objects, **request), objects.stand_for)
+
+
 def _load(
-    objects: _Objects,
+    objects: Objects,
     sources: dict[str, str],
     classes: dict[str, list[str]],
     probes: str,
@@ -146,7 +153,7 @@ def _load(
     return {"value": None}
 
 
-def _import(objects: _Objects, module: str, seed: int, seconds: float = 0.0) -> dict[str, Any]:
+def _import(objects: Objects, module: str, seed: int, seconds: float = 0.0) -> dict[str, Any]:
     with _ending_after(seconds):
         importlib.import_module(module)
     seed_everything(seed)
@@ -169,17 +176,17 @@ def _ending_after(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _get(objects: _Objects, target: wire.Ref) -> dict[str, Any]:
+def _get(objects: Objects, target: wire.Ref) -> dict[str, Any]:
     return {"value": objects.resolve(target)}
 
 
-def _set(objects: _Objects, target: wire.Ref, value: Any) -> dict[str, Any]:
+def _set(objects: Objects, target: wire.Ref, value: Any) -> dict[str, Any]:
     holder = objects.resolve(wire.Ref(target.root, target.path[:-1]))
     setattr(holder, target.path[-1], objects.resolve(value))
     return {"value": None}
 
 
-def _signature(objects: _Objects, target: wire.Ref) -> dict[str, Any]:
+def _signature(objects: Objects, target: wire.Ref) -> dict[str, Any]:
     parameters = inspect.signature(objects.resolve(target)).parameters.values()
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     return {
@@ -191,54 +198,15 @@ def _signature(objects: _Objects, target: wire.Ref) -> dict[str, Any]:
 
 
 def _call(
-    objects: _Objects,
+    objects: Objects,
     target: wire.Ref,
     args: list[Any],
     kwargs: dict[str, Any],
     wrt: list[Any],
     cotangent: Any,
 ) -> dict[str, Any]:
-    function = objects.resolve(target)
-    args, kwargs = objects.resolve(args), objects.resolve(kwargs)
-    names = {**{str(i): arg for i, arg in enumerate(args)}, **kwargs}
-    inputs = gradient_inputs([names[key] if isinstance(key, str) else objects.resolve(key) for key in wrt])
-    changed: list[str] = []
-    with unchanged(names, changed):
-        value = function(*args, **kwargs)
-    answer: dict[str, Any] = {"value": value, "changed": _parameter_names(function, changed)}
-    if wrt:
-        answer["grads"] = gradients(value, inputs, cotangent)
-    return answer
-
-
-def gradient_inputs(items: list[Any]) -> list[torch.Tensor]:
-    """Leaf tensors behind what gradients are asked for: tensors (made to require them) and parameters of modules."""
-    leaves: list[torch.Tensor] = []
-    for item in items:
-        leaves += [item.requires_grad_()] if isinstance(item, torch.Tensor) else list(item.parameters())
-    return leaves
-
-
-def gradients(value: Any, inputs: list[torch.Tensor], cotangent: torch.Tensor | None) -> list[torch.Tensor] | None:
-    """Vector-Jacobian product of `cotangent` (default: ones) with the Jacobian of `value`.
-
-    Returns:
-        One tensor for each input (zeros where `value` does not depend on it), or None where `value` carries no graph.
-    """
-    if not isinstance(value, torch.Tensor) or not value.requires_grad:
-        return None
-    weighted = value if cotangent is None else value * cotangent.to(value.dtype)
-    # of a scalar: with grad_outputs, autograd imports torch's symbolic shapes, for two seconds
-    found = torch.autograd.grad(weighted.sum(), inputs, allow_unused=True)
-    return [torch.zeros_like(leaf) if grad is None else grad for leaf, grad in zip(inputs, found, strict=True)]
-
-
-def _parameter_names(function: Any, keys: list[str]) -> list[str]:
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return keys
-    return [names[int(key)] if key.isdigit() and int(key) < len(names) else key for key in keys]
+    asked = [key if isinstance(key, str) else objects.resolve(key) for key in wrt]
+    return called(objects.resolve(target), objects.resolve(args), objects.resolve(kwargs), asked, cotangent)
 
 
 def _describe(error: BaseException) -> dict[str, Any]:

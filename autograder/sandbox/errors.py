@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.language import _
+from autograder.language import N_, _
+
+IMPORT_TOO_LONG = N_("the import takes too long")
+NO_CLASS = N_("{file} has no class {name}")
+"""What a submission's process says where nothing is translated."""
 
 
 @dataclass(frozen=True)

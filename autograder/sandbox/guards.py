@@ -7,7 +7,6 @@ runs them, so here it does nothing instead of failing.
 from __future__ import annotations
 
 import builtins
-import contextlib
 import errno
 import os
 import random
@@ -92,15 +91,3 @@ def _tiny_dataset(name: str, mode: str, side: int) -> type:
 
     TinyDataset.__name__ = TinyDataset.__qualname__ = name
     return TinyDataset
-
-
-@contextlib.contextmanager
-def unchanged(values: dict[str, Any], changed: list[str]) -> Any:
-    """Append to `changed` the names of the tensors among `values` that the block changes in place."""
-    before = {name: value.detach().clone() for name, value in values.items() if isinstance(value, torch.Tensor)}
-    yield
-    for name, old in before.items():
-        new = values[name].detach()
-        alike = new.shape == old.shape and new.dtype == old.dtype
-        if not alike or not torch.isclose(new, old, rtol=0, atol=0, equal_nan=True).all():
-            changed.append(name)

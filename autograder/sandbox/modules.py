@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from types import CodeType, ModuleType
 from typing import Any
 
-from autograder.language import N_
+from autograder.sandbox.errors import NO_CLASS
 
 SUBMISSION = "submission"  # first part of the file names that tracebacks show
-NO_CLASS = N_("{file} has no class {name}")
 
 
 def file_label(name: str) -> str:

@@ -9,7 +9,7 @@ import torch
 
 from autograder.language import _
 from autograder.sandbox import wire
-from autograder.sandbox.child import gradient_inputs, gradients
+from autograder.sandbox.calling import gradient_inputs, gradients
 from autograder.sandbox.session import Session, foreign_answer, reference_to
 
 
@@ -37,6 +37,10 @@ class Remote:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it in the child; raises `SubmissionError` where no value comes back."""
         return _localise(self._session, self._session.call(self._ref, args, kwargs)["value"])
+
+    def __genlab_got__(self) -> str:
+        """What came, in the words of a message."""
+        return _("an object: {object}.").format(object=repr(self))
 
     def __repr__(self) -> str:
         name = self._kind or ".".join(self._ref.path) or _("object")
@@ -140,7 +144,9 @@ def _localise(session: Session, value: Any) -> Any:
     if isinstance(value, wire.Handle):
         return Remote(session, wire.Ref({"handle": value.id}), value.type)
     if isinstance(value, (list, tuple)):
-        return type(value)(_localise(session, item) for item in value)
+        items = [_localise(session, item) for item in value]
+        kept = all(item is before for item, before in zip(items, value, strict=True))
+        return value if kept else type(value)(items)
     if isinstance(value, dict):
         return {key: _localise(session, item) for key, item in value.items()}
     return value

@@ -74,6 +74,10 @@ class Opaque:
 
     type: str
 
+    def __genlab_got__(self) -> str:
+        """What came, in the words of a message."""
+        return _("an object of type {type}.").format(type=self.type)
+
 
 @dataclass(frozen=True)
 class Ref:

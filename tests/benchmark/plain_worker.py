@@ -32,15 +32,15 @@ from autograder.grading.plugin import GradingPlugin, Job  # noqa: E402
 from autograder.grading.reference import load_reference, support_sources  # noqa: E402
 from autograder.intake import read_submission  # noqa: E402
 from autograder.sandbox import wire  # noqa: E402
-from autograder.sandbox.child import _OPERATIONS, _Objects  # noqa: E402
-from autograder.sandbox.session import Session, _reference_to  # noqa: E402
+from autograder.sandbox.child import _OPERATIONS, Objects  # noqa: E402
+from autograder.sandbox.session import Session, reference_to  # noqa: E402
 
 
 class PlainSession(Session):
     """Answers requests in this process: no child, no wire, no limits."""
 
     def __init__(self, sources: dict[str, str], probes: str, seed: int) -> None:
-        self._objects = _Objects()
+        self._objects = Objects()
         self._seed, self._imported, self.output = seed, set[str](), b""
         self.limits = None  # type: ignore[assignment]
         self.request({"op": "load", "sources": sources, "probes": probes, "seed": seed, "threads": 1, "classes": {}})
@@ -71,7 +71,7 @@ def _localise(value: Any) -> Any:
         return {key: _localise(item) for key, item in value.items()}
     if isinstance(value, wire.Ref):
         return wire.Ref({key: _localise(item) for key, item in value.root.items()}, value.path)
-    return _reference_to(value) or value
+    return reference_to(value) or value
 
 
 submission = read_submission([Path("solutions/ift6135_h25")], assignment)

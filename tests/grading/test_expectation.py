@@ -290,6 +290,12 @@ def test_different_values_fail(value: Any, expected: Any) -> None:
         expect(value, "sequence of times").equal_to(expected)
 
 
+def test_other_values_may_be_right_as_well() -> None:
+    expect([3, 2]).equal_to([3, 2, 1], or_values=[[3, 2]])
+    with pytest.raises(CheckFailed):
+        expect([3]).equal_to([3, 2, 1], or_values=[[3, 2]])
+
+
 def test_equal_to_names_mistakes_unless_they_are_right() -> None:
     with pytest.raises(CheckFailed, match="it looks as if the order is reversed"):
         expect([3, 2, 1]).equal_to([1, 2, 3], mistakes={"all": [1], "the order is reversed": [3, 2, 1]})

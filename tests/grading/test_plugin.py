@@ -337,6 +337,14 @@ def test_a_public_check_shows_what_was_printed_before_an_error(course: Course) -
     assert total.printed == "so far\n"
 
 
+def test_of_a_progress_bar_its_last_state_is_shown(course: Course) -> None:
+    printing = r"print('\r 1/2\r 2/2\na'); print('\r 1/2\r    \r', end='')"
+    total = check_of(
+        course.grade(CHECKS.replace("@points", "@public\n@points", 1), shop(f"{printing}; raise KeyError")), "total"
+    )
+    assert total.printed == " 2/2\na\n"
+
+
 def test_a_public_check_that_never_started_shows_nothing(course: Course) -> None:
     checks = CHECKS.replace("@points", "@public\n@points", 1)
     assert check_of(course.grade(checks, {"shop.py": None}), "total").printed == ""

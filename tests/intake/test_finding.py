@@ -1,8 +1,10 @@
 import pytest
 
 from autograder.assignment import Assignment, SourceFile
-from autograder.intake.finding import Match, find_files, left_out, match, wanted_by
-from autograder.intake.upload import Upload, checkpoint_limit, source_limit
+from autograder.intake.finding import find_files, left_out, wanted_by
+from autograder.intake.naming import Match, match
+from autograder.intake.sizes import checkpoint_limit, source_limit
+from autograder.intake.upload import Upload
 
 from .builders import checkpoint_assignment, small_assignment
 

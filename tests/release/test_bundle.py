@@ -10,6 +10,7 @@ from autograder.assignment import load_assignment
 from autograder.release.bundle import ReleaseError, release_assignment, release_files, stale
 from autograder.release.folder import STAMP
 from autograder.release.markers import MarkerError
+from autograder.release.tools import ROOTS, closure
 
 NAMES = [
     STAMP,
@@ -20,6 +21,11 @@ NAMES = [
     "q1_disc.py",
     "q2_walk.py",
     "requirements.txt",
+    *(f"tools/{module.rpartition('.')[2]}.py" for module in closure(ROOTS)),
+    "tools/__init__.py",
+    "tools/assignment.json",
+    "tools/words.json",
+    "tools/words.py",
 ]
 
 

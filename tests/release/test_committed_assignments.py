@@ -14,8 +14,10 @@ import pytest
 from autograder.assignment import assignment_names, load_assignment
 from autograder.release.bundle import parse_masters, release_files, stale
 from autograder.release.markers import Block, Master, fill
+from autograder.release.notebooks import stale_notebooks
 
-ASSIGNMENTS = Path(__file__).resolve().parents[2] / "assignments"
+ROOT = Path(__file__).resolve().parents[2]
+ASSIGNMENTS, NOTEBOOKS = ROOT / "assignments", ROOT / "notebooks"
 
 IMPORT_ALL = """
 import importlib, sys
@@ -59,13 +61,15 @@ def statements_before(body: list[ast.stmt], line: int) -> tuple[list[ast.stmt], 
 
 def test_every_manifest_has_a_released_folder_and_every_folder_a_manifest():
     assert assignment_names()
-    assert sorted(path.name for path in ASSIGNMENTS.iterdir()) == assignment_names()
+    for folder in (ASSIGNMENTS, NOTEBOOKS):
+        assert sorted(path.name for path in folder.iterdir()) == assignment_names()
 
 
 @pytest.mark.parametrize("name", assignment_names())
 def test_the_committed_release_is_what_the_masters_give(name):
     hint = f"the masters changed since the last release; run `genlab release {name}`"
     assert stale(load_assignment(name), ASSIGNMENTS) == [], hint
+    assert stale_notebooks(load_assignment(name), NOTEBOOKS) == [], hint
 
 
 @pytest.mark.parametrize(("path", "master"), list(masters()))

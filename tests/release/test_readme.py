@@ -36,6 +36,7 @@ def test_it_says_what_is_in_the_folder(readme):
         ["`q2_walk.py`", "A walk on a line, one step at a time", "complete and hand in"],
         ["`lab/settings.py`", "Settings of the walk", "given"],
         ["`plot.py`", "Draw the walk", "given, to run"],
+        ["`tools/`", "exports notebooks, makes the zip to hand in", "given, to run"],
         ["`requirements.txt`", "the packages to install", ""],
     ]
 
@@ -122,11 +123,48 @@ def with_weights_and_bonus(solutions, language: str = "en") -> str:
     return release_files(load_assignment("demo", solutions))["README.md"]
 
 
-def test_it_says_which_weights_to_hand_in_and_how_to_zip_them(solutions):
+def test_it_says_which_weights_to_hand_in(solutions):
     text = section(with_weights_and_bonus(solutions), "What to hand in")
-    assert "\n\n- `weights/walk.pt`\n- `weights/disc.pt`\n\n" in text
-    assert "\n    zip submission.zip q1_disc.py q2_walk.py\n" in text
-    assert "\n    zip submission.zip weights/walk.pt weights/disc.pt\n" in text
+    assert text.startswith("Hand in `demo.zip` with these files")
+    assert text.endswith("\n\n- `weights/walk.pt`\n- `weights/disc.pt`")
+
+
+def test_it_says_how_to_make_the_zip(readme):
+    text = section(readme, "How to work")
+    assert "`demo.zip`" in text
+    assert text.endswith("\n\n    python -m tools.zip")
+    assert "notebook" not in text
+    assert "pytest" not in text
+
+
+def with_notebook_and_checks(solutions, monkeypatch, language: str = "en") -> str:
+    path = solutions / "demo" / "assignment.toml"
+    notebook = 'notebooks = [{name = "all.ipynb", master = "all.py", files = ["q1_disc.py", "q2_walk.py"]}]\n'
+    text = path.read_text().replace("scratch_dirs", f"{notebook}scratch_dirs")
+    path.write_text(f'language = "{language}"\n{text}')
+    monkeypatch.setattr(Assignment, "checks", solutions)
+    return release_files(load_assignment("demo", solutions))["README.md"]
+
+
+def test_notebooks_and_public_checks_are_explained_where_there_are_some(solutions, monkeypatch):
+    readme = with_notebook_and_checks(solutions, monkeypatch)
+    files = cells(section(readme, "What is in this folder"))
+    assert files[1] == ["`all.ipynb`", "the same places as in `q1_disc.py`, `q2_walk.py`", "complete"]
+    assert ["`test_public.py`", "the public checks, with `public/`", "given, to run"] in files
+    text = section(readme, "How to work")
+    assert [line.strip() for line in text.splitlines() if line.startswith("    ")] == [
+        "python -m tools.export all.ipynb",
+        "pytest",
+        "python -m tools.zip",
+    ]
+
+
+def test_the_way_to_work_is_told_in_french_too(solutions, monkeypatch):
+    text = section(with_notebook_and_checks(solutions, monkeypatch, "fr"), "Comment travailler")
+    for command in ("python -m tools.export all.ipynb", "pytest", "python -m tools.zip"):
+        assert f"\n\n    {command}" in text
+    assert " :" not in text  # French has a space before it that does not break
+    assert " ;" not in text
 
 
 def test_bonus_is_marked_and_counted_apart(solutions):
@@ -140,7 +178,7 @@ def test_bonus_is_marked_and_counted_apart(solutions):
 
 
 def test_without_weights_and_bonus_neither_is_spoken_of(readme):
-    for word in ("zip", "bonus", "weights", "room"):
+    for word in ("bonus", "weights", "room"):
         assert word not in readme
 
 
@@ -187,6 +225,6 @@ def test_it_is_tidy_plain_text(solutions, make, language):
     assert readme.endswith("\n")
     assert not readme.endswith("\n\n")
     assert "\n\n\n" not in readme
-    assert readme.count("\n## ") == readme.count("\n\n## ") == 5
+    assert readme.count("\n## ") == readme.count("\n\n## ") == 6
     assert [line for line in readme.splitlines() if line != line.rstrip()] == []
     assert [line for line in readme.splitlines() if len(line) > 120 and not line.startswith("|")] == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from autograder.sandbox.child import gradient_inputs, gradients
+from autograder.sandbox.calling import gradient_inputs, gradients
 from autograder.sandbox.errors import SubmissionRaised
 from autograder.sandbox.proxy import Remote, assign, fetch, parameter_names
 from autograder.sandbox.wire import Opaque

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
+from autograder.sandbox.calling import unchanged
 from autograder.sandbox.errors import SubmissionRaised
-from autograder.sandbox.guards import unchanged
 from autograder.sandbox.zygote import Zygote
 
 from .conftest import Room, in_fork

@@ -3,10 +3,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from autograder.assignment import load_assignment
+from tests.generated_data import write_data_root
 
 
 @pytest.fixture(scope="session")
@@ -24,13 +24,7 @@ def h25_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def data_root(tmp_path_factory) -> Path:
     """Forty generated images in the layout of a data root."""
-    root = tmp_path_factory.mktemp("data")
-    generator = np.random.default_rng(0)
-    (root / "mnist").mkdir()
-    for split in ("train", "test"):
-        images = generator.integers(0, 256, (40, 28, 28), dtype=np.uint8)
-        np.savez(root / "mnist" / f"{split}.npz", images=images, labels=(np.arange(40) % 10).astype(np.uint8))
-    return root
+    return write_data_root(tmp_path_factory.mktemp("data"), "mnist")
 
 
 @pytest.fixture

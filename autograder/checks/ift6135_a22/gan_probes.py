@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -13,6 +14,12 @@ from autograder.sandbox.probes import Probe, snapshot
 MARK = 5.0  # gradient that every parameter of the toy discriminator has before the call
 PIXELS = 3 * 32 * 32
 NETWORKS = ("discriminator", "generator")
+SWITCHES = ("weight_decay", "maximize", "amsgrad")  # settings that Adam leaves switched off
+
+
+def in_blocks(tiles: torch.Tensor) -> torch.Tensor:
+    """(..., 4, 4) -> (..., 32, 32), each value as a square of 8 x 8 pixels."""
+    return tiles.repeat_interleave(8, -1).repeat_interleave(8, -2)
 
 
 def _weights(*shape: int) -> torch.Tensor:
@@ -33,7 +40,7 @@ class ToyDiscriminator(Probe, nn.Module):
         self.bias = nn.Parameter(torch.tensor(bias))
         for parameter in (self.gain, self.bias):
             parameter.grad = torch.tensor(MARK)
-        self.pattern = _weights(PIXELS) / PIXELS**0.5
+        self.pattern = _weights(PIXELS).sign() / PIXELS**0.5
         self.calls = 0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -50,7 +57,7 @@ class ToyDiscriminator(Probe, nn.Module):
 
 
 class ToyGenerator(Probe, nn.Module):
-    """A generator of one layer; keeps the noise that it gets.
+    """A generator of one layer, of images that are made of squares; keeps the noise that it gets.
 
     Args:
         z_dim: values of the noise.
@@ -60,7 +67,7 @@ class ToyGenerator(Probe, nn.Module):
         super().__init__()
         self.z_dim = z_dim
         layer = nn.ConvTranspose2d(z_dim, 3, 32, bias=False)
-        layer.weight.data = _weights(z_dim, 3, 32, 32) / z_dim**0.5
+        layer.weight.data = in_blocks(_weights(z_dim, 3, 4, 4)) / z_dim**0.5
         self.model = nn.Sequential(layer, nn.Tanh())
         self.calls: list[Any] = []
 
@@ -69,6 +76,17 @@ class ToyGenerator(Probe, nn.Module):
         self.calls.append(snapshot(z))
         images: torch.Tensor = self.model(z)
         return images
+
+    def has_made(self, images: torch.Tensor) -> bool:
+        """Whether these are the images of all the noise that came, in its order."""
+        with torch.no_grad():
+            made = self.model(torch.cat(self.calls).to(torch.float32)) if self.calls else torch.zeros(0)
+        found = images.detach().cpu().to(torch.float32)
+        return made.shape == found.shape and torch.allclose(made, found, rtol=1e-3, atol=1e-4)
+
+    def noise(self) -> torch.Tensor:
+        """All the noise that came, in one row."""
+        return torch.cat([z.flatten() for z in self.calls] or [torch.zeros(0)]).view(1, -1)
 
 
 class OptimizerRecorder(Probe):
@@ -107,13 +125,36 @@ class Workbench(Probe):
             return "class"
         return "callable" if callable(made) else "other"
 
-    def optimizer(self, module: Any, name: str) -> dict[str, Any]:
-        """What the optimizer `name` is, how it is set, and whose parameters it has.
+    def generator(self, module: Any) -> ToyGenerator:
+        """A generator for noise as long as the module's `z_dim`, or 32 values."""
+        z_dim = getattr(module, "z_dim", None)
+        return ToyGenerator(z_dim if isinstance(z_dim, int) and 1 <= z_dim <= 1000 else 32)
+
+    def is_adam(self, module: Any, name: str) -> bool:
+        """Whether the optimizer `name` is one of torch's Adam."""
+        return isinstance(getattr(module, name, None), (torch.optim.Adam, torch.optim.AdamW))
+
+    def settings(self, module: Any, name: str, rate: str) -> dict[str, list[Any]]:
+        """How the optimizer `name` is set, each value once, whatever its groups are.
 
         Returns:
-            `kind`, see above; `type`, its name; `adam`, whether it is one; `groups`, the settings of each group;
-            `holds`: for each network of the module, whether each of its parameters is in a group; `others`, how many
-            parameters are of neither network.
+            `rates`: learning rates other than the module's number `rate`; `betas`; `switched on`: names of settings.
+        """
+        groups = [_settings(group) for group in getattr(getattr(module, name, None), "param_groups", None) or []]
+        own = getattr(module, rate, None)
+        named = [_rounded(own)] if isinstance(own, (int, float)) else []
+        return {
+            "rates": _once(group["lr"] for group in groups if group["lr"] not in named),
+            "betas": _once(group["betas"] for group in groups),
+            "switched on": _once(key for group in groups for key in SWITCHES if group[key]),
+        }
+
+    def optimizer(self, module: Any, name: str) -> dict[str, Any]:
+        """What the optimizer `name` is, and whose parameters it has.
+
+        Returns:
+            `kind`, see above; `type`, its name; `groups`, their number; `holds`: for each network of the module, whether
+            each of its parameters is in a group; `others`, how many parameters are of neither network.
         """
         made = getattr(module, name, None)
         groups = getattr(made, "param_groups", None) or []
@@ -123,14 +164,25 @@ class Workbench(Probe):
         return {
             "kind": self.kind(module, name),
             "type": type(made).__name__,
-            "adam": isinstance(made, (torch.optim.Adam, torch.optim.AdamW)),
-            "groups": [_settings(group) for group in groups],
+            "groups": len(groups),
             "holds": {key: [id(p) in held for p in parameters] for key, parameters in networks.items()},
             "others": len(held - known),
         }
 
 
 def _settings(group: dict[str, Any]) -> dict[str, Any]:
-    numbers = {name: float(group.get(name, 0.0)) for name in ("lr", "weight_decay")}
-    flags = {name: bool(group.get(name, False)) for name in ("maximize", "amsgrad")}
-    return {**numbers, **flags, "betas": [float(beta) for beta in group.get("betas", ())]}
+    switches = {name: bool(group.get(name, False)) for name in SWITCHES}
+    betas = [_rounded(beta) for beta in group.get("betas", ())]
+    return {"lr": _rounded(group.get("lr", 0.0)), "betas": betas, **switches}
+
+
+def _rounded(number: Any) -> float:
+    return float(f"{float(number):.6g}")
+
+
+def _once(values: Iterable[Any]) -> list[Any]:
+    kept: list[Any] = []
+    for value in values:
+        if value not in kept:
+            kept.append(value)
+    return kept

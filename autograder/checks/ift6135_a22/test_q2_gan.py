@@ -14,9 +14,8 @@ from autograder.checks.ift6135_a22.own_gan import (
     expect_graph,
     gan_of,
     logits_and_targets,
-    own_number,
 )
-from autograder.grading import expect, fail, points, value_and_gradients
+from autograder.grading import expect, fail, points, public, value_and_gradients
 from autograder.grading.expectation import Mistakes
 from autograder.grading.reference import Reference
 from autograder.grading.seeds import Draw
@@ -26,10 +25,6 @@ from autograder.sandbox.proxy import Remote, Student
 
 BETAS = [0.5, 0.999]
 LEARNING_RATE = 1e-4
-
-
-def _close(first: float, second: float) -> bool:
-    return abs(first - second) <= 1e-6 * abs(second)
 
 
 # --- optimizers -----------------------------------------------------------------------------------------------------
@@ -51,41 +46,40 @@ def _optimizer(student: Student, gan: Remote, name: str) -> dict[str, Any]:
 
 def _expect_settings(student: Student, gan: Remote, name: str, rate_name: str) -> None:
     facts = _optimizer(student, gan, name)
-    expect(facts["adam"]).true(
+    expect(student.copy_of(BENCH).is_adam(gan, name)).true(
         expected=_("{name} is a torch.optim.Adam, made once in the module.").format(name=name),
         got=_("an object of type {type}.").format(type=facts["type"]),
     )
-    given = own_number(gan, rate_name)
-    for group in facts["groups"]:
-        rate, betas = group["lr"], group["betas"]
-        if not (_close(rate, LEARNING_RATE) or _close(rate, given)):
-            hint = ""
-            if _close(rate, 1e-3):
-                hint = _("this is the rate that Adam has where none is given.")
-            fail(
-                _("the learning rate of {name} is {rate}.").format(name=name, rate=rate_name),
-                _("another learning rate."),
-                hint,
-            )
-        if not (len(betas) == 2 and all(map(_close, betas, BETAS))):
-            hint = ""
-            if len(betas) == 2 and _close(betas[0], 0.9):
-                hint = _("0.9 is the first beta that Adam has where none is given.")
-            elif betas == BETAS[::-1]:
-                hint = _("the two betas have changed places.")
-            fail(_("the betas of {name} are 0.5 and 0.999.").format(name=name), _("other betas."), hint)
-        if group["maximize"]:
-            fail(
-                _("{name} minimises the loss.").format(name=name),
-                _("maximize is switched on."),
-                _("both functions return losses that are to be small."),
-            )
-        if group["weight_decay"] or group["amsgrad"]:
-            fail(
-                _("all other settings of {name} are those that Adam has by itself.").format(name=name),
-                _("weight decay.") if group["weight_decay"] else _("the variant AMSGrad."),
-                _("AdamW decays the weights where nothing else is said.") if facts["type"] == "AdamW" else "",
-            )
+    found = student.copy_of(BENCH).settings(gan, name, rate_name)
+    rates, betas, switched_on = found["rates"], found["betas"], found["switched on"]
+    if rates not in ([], [LEARNING_RATE]):
+        fail(
+            _("the learning rate of {name} is {rate}.").format(name=name, rate=rate_name),
+            _("another learning rate."),
+            _("this is the rate that Adam has where none is given.") if 1e-3 in rates else "",
+        )
+    expect(rates, _("learning rate of {name}").format(name=name)).equal_to([], or_values=[[LEARNING_RATE]])
+    if betas != [BETAS]:
+        hint = ""
+        if any(first == 0.9 for first, *_others in betas):
+            hint = _("0.9 is the first beta that Adam has where none is given.")
+        elif BETAS[::-1] in betas:
+            hint = _("the two betas have changed places.")
+        fail(_("the betas of {name} are 0.5 and 0.999.").format(name=name), _("other betas."), hint)
+    expect(betas, _("betas of {name}").format(name=name)).equal_to([BETAS])
+    if "maximize" in switched_on:
+        fail(
+            _("{name} minimises the loss.").format(name=name),
+            _("maximize is switched on."),
+            _("both functions return losses that are to be small."),
+        )
+    if switched_on:
+        fail(
+            _("all other settings of {name} are those that Adam has by itself.").format(name=name),
+            _("weight decay.") if "weight_decay" in switched_on else _("the variant AMSGrad."),
+            _("AdamW decays the weights where nothing else is said.") if facts["type"] == "AdamW" else "",
+        )
+    expect(switched_on, _("settings of {name} that are not those of Adam").format(name=name)).equal_to([])
 
 
 def _expect_parameters(student: Student, gan: Remote, name: str, network: str, other: str) -> None:
@@ -110,6 +104,7 @@ def _expect_parameters(student: Student, gan: Remote, name: str, network: str, o
         fail(expected, _("other parameters besides."))
 
 
+@public
 @points("gan.discriminator_optimizer")
 def test_discriminator_optimizer_settings(student: Student, remark: Remark) -> None:
     """discriminator_optimizer: Adam with the learning rate and the betas that are asked for"""
@@ -124,6 +119,7 @@ def test_discriminator_optimizer_parameters(student: Student, remark: Remark) ->
     _expect_parameters(student, gan, "discriminator_optimizer", "discriminator", "generator")
 
 
+@public
 @points("gan.generator_optimizer")
 def test_generator_optimizer_settings(student: Student, remark: Remark) -> None:
     """generator_optimizer: Adam with the learning rate and the betas that are asked for"""
@@ -163,6 +159,7 @@ def _apply_criterion(student: Student, gan: Remote, logits: torch.Tensor, target
         raise
 
 
+@public
 @points("gan.criterion", 0.8)
 def test_criterion_value(student: Student, remark: Remark, reference: Reference, draw: Draw) -> None:
     """criterion: the binary cross-entropy of logits, averaged"""

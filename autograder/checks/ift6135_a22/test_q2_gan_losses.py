@@ -12,6 +12,7 @@ from autograder.checks.ift6135_a22.gan_probes import (
     StandInCriterion,
     ToyDiscriminator,
     ToyGenerator,
+    in_blocks,
 )
 from autograder.checks.ift6135_a22.own_gan import (
     NUMBER,
@@ -22,7 +23,7 @@ from autograder.checks.ift6135_a22.own_gan import (
     gan_of,
     logits_and_targets,
 )
-from autograder.grading import assign, expect, fail, fetch, points, value_and_gradients
+from autograder.grading import assign, expect, fail, fetch, points, public, value_and_gradients
 from autograder.grading.carry import alike, in_a_row, is_right, tensors
 from autograder.grading.reference import Reference
 from autograder.grading.seeds import Draw
@@ -33,6 +34,10 @@ from autograder.sandbox.proxy import Remote, Student
 BATCH = 5
 
 
+def _images(draw: Draw) -> torch.Tensor:
+    return in_blocks(draw.normal(BATCH, 3, 4, 4).clamp(-1, 1))
+
+
 class _Loss:
     """One of the two functions, with toy networks, and real and generated images with their logits."""
 
@@ -40,7 +45,7 @@ class _Loss:
         self.gan = gan
         self.discriminator = ToyDiscriminator(draw.number(1.0, 1.6), draw.number(0.4, 0.8))
         self.generator = ToyGenerator(Z_DIM)
-        self.images = (draw.normal(BATCH, 3, 32, 32).clamp(-1, 1), draw.normal(BATCH, 3, 32, 32).clamp(-1, 1))
+        self.images = _images(draw), _images(draw)
         self.leaf = self.images[1].double().requires_grad_()
         self.real, self.fake = self.discriminator(self.images[0].double()), self.discriminator(self.leaf)
 
@@ -108,9 +113,11 @@ def _criteria(reference: Reference, draw: Draw, loss: _Loss) -> list[Criterion]:
     submission has made of it. Else a wrong criterion would cost its points twice: then a stand-in takes its place.
     """
     bce: Criterion = reference.gan.criterion
+    if is_right("gan.criterion"):
+        return [bce]
     pair = logits_and_targets(draw)
     found = tensors(lambda: in_a_row(value_and_gradients(loss.gan.criterion, *pair)))
-    if is_right("gan.criterion") or alike(found, in_a_row(value_and_gradients(bce, *pair))):
+    if alike(found, in_a_row(value_and_gradients(bce, *pair))):
         return [bce]
     right = loss.right(bce)
     if alike(tensors(lambda: in_a_row(loss.with_gradients())), [right, *loss.gradients(right)]):
@@ -191,6 +198,7 @@ def _gradients(loss: _Loss, name: str) -> list[torch.Tensor]:
     return found or []
 
 
+@public
 @points("gan.discriminator_train", 0.5)
 def test_discriminator_train_value(student: Student, remark: Remark, reference: Reference, draw: Draw) -> None:
     """discriminator_train: the loss of the real images plus that of the generated ones"""
@@ -259,6 +267,7 @@ def test_discriminator_train_only_a_loss(student: Student, remark: Remark, draw:
     _expect_only_a_loss(student, loss, "discriminator_train")
 
 
+@public
 @points("gan.generator_train", 0.4)
 def test_generator_train_value(student: Student, remark: Remark, reference: Reference, draw: Draw) -> None:
     """generator_train: the loss of the generated images, which want to be taken for real"""
@@ -285,6 +294,7 @@ def test_generator_train_value(student: Student, remark: Remark, reference: Refe
     _expect_loss(student, loss, result, criteria, wrong)
 
 
+@public
 @points("gan.generator_train", 0.4)
 def test_generator_train_gradient(student: Student, remark: Remark, reference: Reference, draw: Draw) -> None:
     """generator_train: the gradient reaches the generated images, and through them the generator"""

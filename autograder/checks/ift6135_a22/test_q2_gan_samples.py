@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from autograder.checks.ift6135_a22.gan_probes import ToyGenerator
-from autograder.checks.ift6135_a22.own_gan import Z_DIM, Remark, gan_of, own_number
-from autograder.grading import expect, fail, fetch, points
+from autograder.checks.ift6135_a22.own_gan import BENCH, Z_DIM, Remark, gan_of, own_number
+from autograder.grading import expect, fail, fetch, points, public
 from autograder.grading.sampling import expect_normal
 from autograder.grading.seeds import Draw
 from autograder.language import _
@@ -49,23 +49,53 @@ def _expect_images(result: Any, toy: ToyGenerator, z: torch.Tensor) -> None:
     """The result is what the generator has made of z."""
     with torch.no_grad():
         right = toy(z.float()).double()
-    expect(result, _("the images")).close_to(
-        right,
-        IMAGES,
-        rtol=1e-3,
-        atol=1e-4,
-        mistakes={
-            _("the images are moved into [0, 1]; they stay in [-1, 1], as the generator makes them"): [
-                (right + 1) / 2,
-                right.clamp(0, 1),
-                torch.sigmoid(right),
-            ],
-            _("the images are moved into [-1, 1] once more"): [2 * right - 1, right.tanh()],
-            _("the images are scaled to 255 grey levels"): [255 * right, 127.5 * (right + 1)],
-            _("the images are in another order"): right.flip(0),
-            _("the same image is returned every time"): [right[:1], right[-1:]],
-        },
+    expect(result, _("the images")).close_to(right, IMAGES, rtol=1e-3, atol=1e-4, mistakes=_image_mistakes(right))
+
+
+def _image_mistakes(right: torch.Tensor) -> dict[str, list[torch.Tensor]]:
+    """What is returned in the place of images; float64 (n, 3, 32, 32)."""
+    return {
+        _("the images are moved into [0, 1]; they stay in [-1, 1], as the generator makes them"): [
+            (right + 1) / 2,
+            right.clamp(0, 1),
+            torch.sigmoid(right),
+        ],
+        _("the images are moved into [-1, 1] once more"): [2 * right - 1, right.tanh()],
+        _("the images are scaled to 255 grey levels"): [255 * right, 127.5 * (right + 1)],
+        _("the images are in another order"): [right.flip(0)],
+        _("the same image is returned every time"): [right[:1], right[-1:]],
+    }
+
+
+@public
+@points("gan.sample", 0)
+def test_sample_generator(student: Student, remark: Remark) -> None:
+    """sample: the images that the generator makes of normal noise"""
+    gan, count = gan_of(student, remark), 32
+    toy = student.copy_of(BENCH).generator(gan)
+    result = gan.sample(toy, count)
+    expect(result, _("the images")).tensor((count, 3, 32, 32), IMAGES)
+    expect(toy.has_made(result)).true(
+        expected=_("the images as the generator makes them, one for each noise that it gets."),
+        got=_("other images."),
+        hint=_("the generator that is passed in makes the images, and nothing is changed about them afterwards."),
     )
+    zero, one = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    expect_normal(
+        expect(toy.noise(), _("the noise")).tensor(),
+        zero,
+        one,
+        mean_mistakes=_mean_mistakes(one),
+        std_mistakes=_std_mistakes(one),
+    )
+
+
+def _mean_mistakes(one: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {_("the noise is uniform in [0, 1]; it is to be normal"): one / 2}
+
+
+def _std_mistakes(one: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {_("the noise is uniform in [-1, 1]; it is to be normal"): one / 3**0.5}
 
 
 @points("gan.sample")
@@ -99,8 +129,8 @@ def test_sample_noise(student: Student, remark: Remark) -> None:
         first.reshape(rows, -1),
         zero,
         one,
-        mean_mistakes={_("the noise is uniform in [0, 1]; it is to be normal"): one / 2},
-        std_mistakes={_("the noise is uniform in [-1, 1]; it is to be normal"): one / 3**0.5},
+        mean_mistakes=_mean_mistakes(one),
+        std_mistakes=_std_mistakes(one),
     )
     if torch.equal(first, second):
         fail(fresh, _("the same noise in two calls."), _("no seed belongs into the function."))
@@ -168,3 +198,39 @@ def test_interpolate_images(student: Student, remark: Remark, draw: Draw) -> Non
     gan = gan_of(student, remark)
     toy, result, z, _ends = _interpolated(student, gan, draw, 4)
     _expect_images(result, toy, z)
+
+
+@public
+@points("gan.interpolate", 0)
+def test_interpolate_line(student: Student, remark: Remark, draw: Draw) -> None:
+    """interpolate: the images on the way from one point of the noise to another"""
+    gan = gan_of(student, remark)
+    toy = _toy_generator(gan)
+    ends = [draw.normal(1, toy.z_dim, 1, 1) for _end in range(2)]
+    result = gan.interpolate(toy, *ends, 5)
+    with torch.no_grad():
+        first, last = (toy(end).double() for end in ends)
+
+        def images(way: torch.Tensor) -> torch.Tensor:
+            """Those of points on the line, at the parts `way` of it."""
+            part = way.view(-1, 1, 1, 1)
+            return toy((1 - part) * ends[0] + part * ends[1]).double()
+
+        right = images(torch.linspace(0, 1, 5))
+        beyond = images(torch.linspace(0, 1, 6)[:-1]), images(torch.linspace(0, 1, 7)[1:-1])
+        added = toy(ends[0] + torch.linspace(0, 1, 5).view(-1, 1, 1, 1) * ends[1]).double()
+    mix = torch.linspace(0, 1, 5).double().view(-1, 1, 1, 1)
+    pixels = (1 - mix) * first + mix * last
+    expect(result, _("the images")).close_to(
+        right,
+        IMAGES,
+        rtol=1e-3,
+        atol=1e-4,
+        or_values=[right.flip(0)],
+        mistakes={
+            _("the images at the ends are mixed, instead of the noise"): [pixels, pixels.flip(0)],
+            _("an end is left out; both belong to the points"): [*beyond, *(item.flip(0) for item in beyond)],
+            _("z_2 is added to z_1; on the line, the weights of the two add up to one"): [added, added.flip(0)],
+            **_image_mistakes(right),
+        },
+    )

@@ -42,18 +42,24 @@ class LabelNet(Probe, nn.Module):
 
 
 class ReverseStub(Probe):
-    """A stand-in for DenoiseDiffusion that maps x_t to a known x_{t-1} without noise, and records the times."""
+    """A stand-in for DenoiseDiffusion that maps x_t to a known x_{t-1} without noise, and records the times.
 
-    def __init__(self, net: TimeNet, steps: int) -> None:
+    Of the noise at the start, less and less is left with each step.
+    """
+
+    def __init__(self, net: TimeNet, steps: int, gain: float = 0.1) -> None:
         self.eps_model = net
         self.n_steps = steps
+        self.gain = gain
+        self.times: list[Any] = []
         self.reverse: list[dict[str, Any]] = []
         self.forward_calls = 0
 
     def p_sample(self, xt: torch.Tensor, t: torch.Tensor, set_seed: bool = False) -> torch.Tensor:
         """One reverse step."""
         self.reverse.append({"x": snapshot(xt), "t": snapshot(t), "grad": torch.is_grad_enabled()})
-        return 0.8 * xt + 0.1 * (torch.as_tensor(t).to(xt.dtype).reshape(-1, 1, 1, 1) + 1)
+        self.times.append(torch.as_tensor(t).tolist())
+        return 0.8 * xt + self.gain * (torch.as_tensor(t).to(xt.dtype).reshape(-1, 1, 1, 1) + 1)
 
     def p_xt_prev_xt(self, xt: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean of the reverse step; its variance is zero."""
@@ -109,6 +115,23 @@ class GuidanceStub(Probe):
         )
         last = torch.as_tensor(lambda_t) >= 2.999
         return torch.where(last, x_t, 0.6 * z_lambda_t + 0.4 * x_t)
+
+
+class ForgetfulGuidance(GuidanceStub):
+    """A stand-in for CFGDiffusion whose reverse step gives a z that follows from lambda' alone; the last gives x_t."""
+
+    def p_sample(
+        self,
+        z_lambda_t: torch.Tensor,
+        lambda_t: torch.Tensor,
+        lambda_t_prim: torch.Tensor,
+        x_t: torch.Tensor,
+        set_seed: bool = False,
+    ) -> torch.Tensor:
+        """One reverse step."""
+        position = torch.arange(z_lambda_t[0].numel(), dtype=x_t.dtype).reshape(z_lambda_t[0].shape)
+        fixed = torch.sin(position + torch.as_tensor(lambda_t_prim).to(x_t.dtype)).expand_as(x_t)
+        return torch.where(torch.as_tensor(lambda_t) >= 2.999, x_t, fixed)
 
 
 class Settings(Probe, dict):

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from autograder.grading import expect, needs, points, value_and_gradients
+from autograder.grading import expect, fail, needs, points, public, value_and_gradients
 from autograder.grading.reference import Reference
 from autograder.grading.sampling import SIGMAS
 from autograder.grading.seeds import Draw
@@ -27,16 +27,18 @@ def expect_gradients(
 ) -> None:
     """The gradients of the summed result are those of the reference."""
     _, found = value_and_gradients(student_function, *args, wrt=wrt)
-    expect(found is not None).true(
-        expected="a result through which gradients flow back to the arguments; training needs them.",
-        got="a result without gradients.",
-        hint="look for .detach(), .item(), .data, numpy, or torch.no_grad() on the way.",
-    )
+    if found is None:
+        fail(
+            "a result through which gradients flow back to the arguments; training needs them.",
+            "a result without gradients.",
+            "look for .detach(), .item(), .data, numpy, or torch.no_grad() on the way.",
+        )
     _, right = value_and_gradients(reference_function, *(arg.double() for arg in args), wrt=wrt)
-    for gradient, expected in zip(found or (), right or (), strict=True):
+    for gradient, expected in zip(found, right or (), strict=True):
         expect(gradient, "the gradient of the result").close_to(expected, rtol=rtol, atol=atol)
 
 
+@public
 @points("q1_vae.log_likelihood_bernoulli", 0.5)
 def test_bernoulli_value(student: Student, reference: Reference, draw: Draw) -> None:
     """log_likelihood_bernoulli: one value per sample, for grey levels too"""
@@ -71,6 +73,7 @@ def test_bernoulli_images(student: Student, reference: Reference, draw: Draw) ->
     )
 
 
+@public
 @points("q1_vae.log_likelihood_bernoulli", 0.25)
 def test_bernoulli_gradient(student: Student, reference: Reference, draw: Draw) -> None:
     """log_likelihood_bernoulli: gradients reach mu"""
@@ -80,6 +83,7 @@ def test_bernoulli_gradient(student: Student, reference: Reference, draw: Draw) 
     )
 
 
+@public
 @points("q1_vae.log_likelihood_normal", 0.5)
 def test_normal_value(student: Student, reference: Reference, draw: Draw) -> None:
     """log_likelihood_normal: one value per sample, with the constant"""
@@ -128,6 +132,7 @@ def test_normal_gradient(student: Student, reference: Reference, draw: Draw) -> 
     )
 
 
+@public
 @points("q1_vae.log_mean_exp", 0.5)
 def test_log_mean_exp_value(student: Student, reference: Reference, draw: Draw) -> None:
     """log_mean_exp: one value per row"""
@@ -178,6 +183,7 @@ def _gaussians(draw: Draw, *shape: int) -> tuple[torch.Tensor, torch.Tensor, tor
     return draw.normal(*shape), draw.uniform(-1, 1, *shape), draw.normal(*shape), draw.uniform(-1, 1, *shape)
 
 
+@public
 @points("q1_vae.kl_gaussian_gaussian_analytic", 0.5)
 def test_kl_analytic_value(student: Student, reference: Reference, draw: Draw) -> None:
     """kl_gaussian_gaussian_analytic: one value per sample, any p"""
@@ -234,6 +240,7 @@ def test_kl_analytic_gradient(student: Student, reference: Reference, draw: Draw
     )
 
 
+@public
 @points("q1_vae.kl_gaussian_gaussian_mc", 0.3)
 def test_kl_mc_shape(student: Student, draw: Draw) -> None:
     """kl_gaussian_gaussian_mc: one value per sample, for any number of Monte Carlo samples"""
@@ -241,6 +248,18 @@ def test_kl_mc_shape(student: Student, draw: Draw) -> None:
     expect(estimate(*_gaussians(draw, 3, 4)), "the estimate with one sample").tensor((3,), "(batch,)")
     expect(estimate(*_gaussians(draw, 3, 4), 5), "the estimate with num_samples = 5").tensor((3,), "(batch,)")
     expect(estimate(*_gaussians(draw, 2, 3, 2, 2), num_samples=3), "the estimate for images").tensor((2,), "(batch,)")
+
+
+@public
+@points("q1_vae.kl_gaussian_gaussian_mc", 0)
+def test_kl_mc_accuracy(student: Student, reference: Reference, draw: Draw) -> None:
+    """kl_gaussian_gaussian_mc: the estimate from many samples is close to the divergence"""
+    samples = 20_000
+    arguments = _gaussians(draw, 4, 3)
+    right = reference.q1_vae.kl_gaussian_gaussian_analytic(*arguments)
+    expect(student.q1_vae.kl_gaussian_gaussian_mc(*arguments, samples), "the estimate").close_to(
+        right, "(batch,)", rtol=1e-3, atol=SIGMAS * _spread(*arguments) / samples**0.5 + 1e-3
+    )
 
 
 @points("q1_vae.kl_gaussian_gaussian_mc", 0.4)
@@ -319,6 +338,7 @@ def _loss_arguments(draw: Draw) -> tuple[torch.Tensor, torch.Tensor, torch.Tenso
     )
 
 
+@public
 @points("q1_train_vae.loss_function")
 @needs("q1_vae.log_likelihood_bernoulli", "q1_vae.kl_gaussian_gaussian_analytic")
 def test_loss_function(student: Student, reference: Reference, draw: Draw) -> None:

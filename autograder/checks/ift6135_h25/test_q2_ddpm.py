@@ -9,7 +9,7 @@ import torch
 
 from autograder.checks.ift6135_h25.noise_loss import expect_noise_loss, summed_then_averaged
 from autograder.checks.ift6135_h25.probes import TimeNet
-from autograder.grading import expect, fail, fetch, points, value_and_gradients
+from autograder.grading import expect, fail, fetch, points, public, value_and_gradients
 from autograder.grading.carry import follows, own
 from autograder.grading.reference import Reference
 from autograder.grading.sampling import expect_normal
@@ -50,6 +50,7 @@ def moments(result: Sequence[torch.Tensor], batch: int) -> list[tuple[torch.Tens
     return [(mean.flatten(1).mean(1), var.flatten(1).mean(1).sqrt().expand(batch))]
 
 
+@public
 @points("q2_ddpm.q_xt_x0")
 def test_ddpm_q_xt_x0(student: Student, reference: Reference, draw: Draw) -> None:
     """q_xt_x0: mean and variance of x_t given x_0"""
@@ -86,6 +87,7 @@ def test_ddpm_q_xt_x0(student: Student, reference: Reference, draw: Draw) -> Non
     )
 
 
+@public
 @points("q2_ddpm.q_sample")
 def test_ddpm_q_sample(student: Student, reference: Reference, draw: Draw) -> None:
     """q_sample: x_t from x_0 and the given noise"""
@@ -131,6 +133,7 @@ def test_ddpm_q_sample_draws_noise(student: Student, reference: Reference, draw:
     )
 
 
+@public
 @points("q2_ddpm.p_xt_prev_xt")
 def test_ddpm_p_xt_prev_xt(student: Student, reference: Reference, draw: Draw) -> None:
     """p_xt_prev_xt: mean and variance of one reverse step"""
@@ -205,6 +208,7 @@ def _constant_images(draw: Draw, batch: int) -> torch.Tensor:
     return draw.uniform(-1.5, 1.5, batch, 1, 1, 1).expand(batch, 3, 128, 128).contiguous()
 
 
+@public
 @points("q2_ddpm.p_sample")
 def test_ddpm_p_sample(student: Student, reference: Reference, draw: Draw) -> None:
     """p_sample: mean and spread of a reverse step"""
@@ -276,6 +280,30 @@ def test_ddpm_loss(student: Student, reference: Reference, draw: Draw) -> None:
             ),
             "the network sees the clean image instead of x_t": summed_then_averaged((noise - net(x0.double(), t)) ** 2),
             "the network sees other noise than it has to estimate": lambda: _loss_at(net, seen, t, noise),
+        },
+    )
+
+
+@public
+@points("q2_ddpm.loss", 0)
+def test_ddpm_loss_single_time(student: Student, reference: Reference, draw: Draw) -> None:
+    """loss: its value and its gradient where t = 0 is the only time"""
+    net = TimeNet(draw.number(0.4, 0.9), 1)
+    x0, noise, t = draw.normal(5, *IMAGE), draw.normal(5, *IMAGE), torch.zeros(5, dtype=torch.long)
+    ddpm = student.q2_ddpm.DenoiseDiffusion(net, 1, "cpu")
+    loss, gradients = value_and_gradients(ddpm.loss, x0, noise, wrt=(net,))
+    xt = reference.q2_ddpm.DenoiseDiffusion(net, 1, "cpu").q_sample(x0, t, noise)
+    carried = own("q2_ddpm.q_sample", lambda: ddpm.q_sample(x0, t, noise))
+    shaped = [xt] + [item for item in carried if item.shape == xt.shape]
+    expect_noise_loss(
+        loss,
+        gradients,
+        net.gain,
+        [(noise - net(item, t)) ** 2 for item in shaped],
+        {
+            "the network's output is compared with the image instead of the noise": summed_then_averaged(
+                (x0 - net(xt, t)) ** 2
+            ),
         },
     )
 

@@ -9,17 +9,33 @@ from typing import Any
 import torch
 
 from autograder.checks.ift6135_h25.probes import ReverseStub, TimeNet, trainer_settings
-from autograder.grading import expect, fail, fetch, parameter_names, points
+from autograder.grading import expect, fail, fetch, parameter_names, points, public
 from autograder.grading.seeds import Draw
 from autograder.sandbox.proxy import Remote, Student
 
 NAMES = "(batch, channels, height, width)"
+LONG, LONG_SAMPLES = 75, 3  # of the noise of the start, 0.8**60 is left 15 steps before the end
 
 
 def _trainer(student: Student, steps: int, samples: int, given: int) -> tuple[Remote, ReverseStub]:
     net = TimeNet(0.5, steps)
     stub = ReverseStub(net, given)
     return student.q2_trainer_ddpm.Trainer(trainer_settings(given, samples), net, stub), stub
+
+
+def _long_trainer(student: Student, steps: int) -> tuple[Remote, ReverseStub]:
+    """A trainer with a stand-in that has forgotten the noise of the start long before its last step."""
+    net = TimeNet(0.5, steps)
+    stub = ReverseStub(net, steps, gain=0.02)
+    return student.q2_trainer_ddpm.Trainer(trainer_settings(steps, LONG_SAMPLES), net, stub), stub
+
+
+def _long_states(stub: ReverseStub, steps: int) -> list[torch.Tensor]:
+    """The images of `_long_trainer` after 0, 1, ... steps, but for the noise of the start."""
+    states = [torch.zeros(LONG_SAMPLES, 2, 8, 8)]
+    for t in range(steps - 1, -1, -1):
+        states.append(0.8 * states[-1] + stub.gain * (t + 1))
+    return states
 
 
 def _reverse_calls(student: Student, stub: ReverseStub, samples: int, remark: Callable[[str], None]) -> list[Any]:
@@ -100,6 +116,20 @@ def test_ddpm_trainer_sample(student: Student, draw: Draw, remark: Callable[[str
     )
 
 
+@public
+@points("q2_trainer_ddpm.sample", 0)
+def test_ddpm_trainer_sample_long(student: Student, draw: Draw) -> None:
+    """Trainer.sample: the times of a long reverse loop, and where it ends"""
+    trainer, stub = _long_trainer(student, LONG)
+    result = trainer.sample(n_steps=LONG)
+    down = [[t] * LONG_SAMPLES for t in range(LONG - 1, -1, -1)]
+    expect(fetch(student.copy_of(stub).times), "sequence of times t").equal_to(down, or_values=[down[:-1]])
+    states = _long_states(stub, LONG)
+    expect(result, "what sample returns").close_to(
+        states[LONG], NAMES, atol=1e-3, or_values=[states[LONG - 1], states[LONG].clamp(0, 1)]
+    )
+
+
 @points("q2_trainer_ddpm.sample")
 def test_ddpm_trainer_sample_default_steps(student: Student, draw: Draw, remark: Callable[[str], None]) -> None:
     """Trainer.sample: all steps of the settings where none are given, from normal noise"""
@@ -139,6 +169,27 @@ def test_ddpm_intermediate_samples(student: Student, draw: Draw, remark: Callabl
                 "the steps are taken for times t": states[as_time],
                 "the initial noise is kept every time": states[0],
             },
+        )
+
+
+@public
+@points("q2_trainer_ddpm.generate_intermediate_samples", 0)
+def test_ddpm_intermediate_samples_long(student: Student, draw: Draw) -> None:
+    """generate_intermediate_samples: the images near the end of a long reverse loop"""
+    shown = [0, LONG - 15, LONG - 6, LONG]
+    trainer, stub = _long_trainer(student, LONG)
+    images = _intermediate(student, trainer, stub, LONG_SAMPLES, shown, LONG)
+    down = [[t] * LONG_SAMPLES for t in range(LONG - 1, -1, -1)]
+    expect(fetch(student.copy_of(stub).times), "sequence of times t").equal_to(down)
+    if not isinstance(images, (list, tuple)) or len(images) != len(shown):
+        fail(
+            f"a list of {len(shown)} arrays: the noise, then one for each of the steps {shown[1:]}.", "something else."
+        )
+    expect(images[0], "the noise").tensor((LONG_SAMPLES, 1, 8, 8), "(n_samples, 1, img_size, img_size)")
+    states = _long_states(stub, LONG)
+    for image, step in list(zip(images, shown, strict=True))[1:]:
+        expect(image, f"the image after step {step}").close_to(
+            states[step][:, :1], "(n_samples, 1, img_size, img_size)", atol=1e-3
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from autograder.checks.ift6135_h25.probes import LabelNet
-from autograder.grading import expect, points
+from autograder.grading import expect, points, public
 from autograder.grading.carry import follows, own
 from autograder.grading.reference import Reference
 from autograder.grading.sampling import expect_normal
@@ -41,6 +41,7 @@ def make(student: Student, reference: Reference) -> tuple[Remote, Any]:
     )
 
 
+@public
 @points("q3_cfg_diffusion.get_lambda", 0.6)
 def test_cfg_get_lambda(student: Student, reference: Reference, draw: Draw) -> None:
     """get_lambda: the log-SNR of every time"""
@@ -95,6 +96,7 @@ def test_cfg_get_lambda_clean_end(student: Student, reference: Reference, draw: 
     )
 
 
+@public
 @points("q3_cfg_diffusion.alpha_lambda")
 def test_cfg_alpha_lambda(student: Student, reference: Reference, draw: Draw) -> None:
     """alpha_lambda: the factor of the image"""
@@ -117,6 +119,7 @@ def test_cfg_alpha_lambda(student: Student, reference: Reference, draw: Draw) ->
     )
 
 
+@public
 @points("q3_cfg_diffusion.sigma_lambda")
 def test_cfg_sigma_lambda(student: Student, reference: Reference, draw: Draw) -> None:
     """sigma_lambda: the factor of the noise"""
@@ -141,6 +144,7 @@ def test_cfg_sigma_lambda(student: Student, reference: Reference, draw: Draw) ->
     )
 
 
+@public
 @points("q3_cfg_diffusion.q_sample")
 def test_cfg_q_sample(student: Student, reference: Reference, draw: Draw) -> None:
     """q_sample: the noised image"""
@@ -169,12 +173,14 @@ def test_cfg_q_sample(student: Student, reference: Reference, draw: Draw) -> Non
     )
 
 
+@public
 @points("q3_cfg_diffusion.sigma_q")
 def test_cfg_sigma_q(student: Student, reference: Reference, draw: Draw) -> None:
     """sigma_q: standard deviation of one noising step"""
     _expect_step_std(student, reference, draw, "sigma_q", "sigma_q_x", own_at=0)
 
 
+@public
 @points("q3_cfg_diffusion.sigma_q_x")
 def test_cfg_sigma_q_x(student: Student, reference: Reference, draw: Draw) -> None:
     """sigma_q_x: standard deviation of one noising step undone"""
@@ -209,6 +215,7 @@ def _expect_step_std(student: Student, reference: Reference, draw: Draw, name: s
     )
 
 
+@public
 @points("q3_cfg_diffusion.mu_p_theta")
 def test_cfg_mu_p_theta(student: Student, reference: Reference, draw: Draw) -> None:
     """mu_p_theta: mean of the reverse step"""
@@ -247,6 +254,7 @@ def test_cfg_mu_p_theta(student: Student, reference: Reference, draw: Draw) -> N
     )
 
 
+@public
 @points("q3_cfg_diffusion.var_p_theta")
 def test_cfg_var_p_theta(student: Student, reference: Reference, draw: Draw) -> None:
     """var_p_theta: variance of the reverse step, for several v"""
@@ -281,6 +289,7 @@ def _mixed(v: float, undone: torch.Tensor, noising: torch.Tensor) -> torch.Tenso
     return (undone**2) ** (1 - v) * (noising**2) ** v
 
 
+@public
 @points("q3_cfg_diffusion.p_sample")
 def test_cfg_p_sample(student: Student, reference: Reference, draw: Draw) -> None:
     """p_sample: mean and spread of the reverse step"""

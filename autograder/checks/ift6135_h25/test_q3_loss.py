@@ -9,7 +9,7 @@ import torch
 
 from autograder.checks.ift6135_h25.noise_loss import expect_noise_loss, summed_then_averaged
 from autograder.checks.ift6135_h25.probes import LabelNet
-from autograder.grading import expect, fail, fetch, points, value_and_gradients
+from autograder.grading import expect, fail, fetch, points, public, value_and_gradients
 from autograder.grading.carry import follows, own
 from autograder.grading.reference import Reference
 from autograder.grading.seeds import Draw
@@ -55,6 +55,37 @@ def test_cfg_loss_labels(student: Student, reference: Reference, draw: Draw) -> 
         _expect_labels(call["labels"], labels)
         seen.add(round(float(call["z"].double().std()), 6))
     expect(len(seen) > 30).true(expected="new times and new noise in every call.", got="the same ones again and again.")
+
+
+@public
+@points("q3_cfg_diffusion.loss", 0)
+def test_cfg_loss_single_time(student: Student, reference: Reference, draw: Draw) -> None:
+    """loss: its value and its gradient where t = 0 is the only time"""
+    net = LabelNet(draw.number(0.4, 0.9))
+    cfg = student.q3_cfg_diffusion.CFGDiffusion(net, 1, "cpu")
+    ref = reference.q3_cfg_diffusion.CFGDiffusion(net, 1, "cpu")
+    x0, noise, labels = draw.normal(5, 3, 5, 6), draw.normal(5, 3, 5, 6), draw.integers(0, 10, 5)
+    loss, gradients = value_and_gradients(cfg.loss, x0, labels, noise, wrt=(net,))
+    t = torch.zeros(5, dtype=torch.long)
+    z = ref.q_sample(x0, ref.get_lambda(t), noise)
+    own_lambda = own("q3_cfg_diffusion.get_lambda", lambda: cfg.get_lambda(t))
+    carried = [
+        *follows(lambda lam: ref.q_sample(x0, lam, noise), own_lambda),
+        *own("q3_cfg_diffusion.q_sample", lambda: cfg.q_sample(x0, cfg.get_lambda(t), noise)),
+    ]
+    seen = [z] + [item for item in carried if item.shape == z.shape]
+    expect_noise_loss(
+        loss,
+        gradients,
+        net.gain,
+        [(noise - net(item, labels)) ** 2 for item in seen],
+        {
+            "the network's output is compared with the image instead of the noise": summed_then_averaged(
+                (x0 - net(z, labels)) ** 2
+            ),
+            "the network does not get the labels": summed_then_averaged((noise - net(z)) ** 2),
+        },
+    )
 
 
 @points("q3_cfg_diffusion.loss", 0.2)

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from autograder.checks.ift6135_h25.probes import GuidanceStub, LabelNet, trainer_settings
-from autograder.grading import assign, expect, fail, fetch, points
+from autograder.checks.ift6135_h25.probes import ForgetfulGuidance, GuidanceStub, LabelNet, trainer_settings
+from autograder.grading import assign, expect, fail, fetch, points, public
 from autograder.grading.seeds import Draw
 from autograder.sandbox.proxy import Remote, Student
 
@@ -173,6 +173,32 @@ def test_cfg_sample_chain(student: Student, draw: Draw) -> None:
             "z is returned instead of the image x": z,
             "the noise of the start is returned": calls[0]["z"].double(),
         },
+    )
+
+
+@public
+@points("q3_trainer_cfg.sample", 0)
+def test_cfg_sample_result(student: Student, draw: Draw) -> None:
+    """Trainer.sample: the image of the last step, where z is known"""
+    steps, samples, scale = 6, 3, draw.number(0.6, 2.5)
+    net = LabelNet(draw.number(0.3, 0.6))
+    stub = ForgetfulGuidance(net, steps)
+    trainer = student.q3_trainer_cfg.Trainer(trainer_settings(steps + 2, samples), net, stub)
+    assign(trainer.ema_model, LabelNet(-1.5))
+    labels = draw.integers(0, 10, samples)
+    result = trainer.sample(labels=labels, cfg_scale=scale, n_steps=steps)
+    last, before = (stub.get_lambda(torch.full((samples,), t)).double() for t in (0, 1))
+    empty = torch.zeros(samples, 2, 8, 8, dtype=torch.float64)
+    z = stub.p_sample(empty, before, last, empty)
+    guided = _guided(net, z, labels, scale)
+    right = _image(stub, z, last, guided[""])
+    expect(result, "what sample returns").close_to(
+        right[0],
+        NAMES,
+        rtol=1e-3,
+        atol=1e-3,
+        or_values=[value for image in right for value in (image, image.clamp(-1, 1), image.clamp(0, 1))],
+        mistakes={text: _image(stub, z, last, eps) for text, eps in guided.items() if text},
     )
 
 

@@ -412,9 +412,9 @@ sweep = torch.stack(
 finish(pictures.guidance_sweep(sweep, SCALES, title="the same noise, guided more and more strongly"), show=True)
 
 # %% [markdown]
-# *Experiment.* Fidelity against diversity: one digit only, drawn many times, without guidance and with $w = 3$. In which
-# row are more of the images twos, and in which row do they differ more? Compare with the curves at the top of this
-# notebook.
+# *Experiment.* Fidelity against diversity: one digit only, drawn many times, without guidance and with $w = 3$. In
+# which row are more of the images twos, and in which row do they differ more? Compare with the curves at the top of
+# this notebook.
 
 # %%
 only = torch.full((SAMPLES,), 2, device=args.device)
