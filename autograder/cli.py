@@ -284,6 +284,42 @@ def train_classifier(
     _console.print(text, markup=False, highlight=False)
 
 
+@app.command()
+def plot(
+    assignment: Annotated[str, typer.Option("-a", "--assignment", help="id, such as ift6135_h25")],
+    kind: Annotated[
+        str | None, typer.Argument(help="kind of figure; leave it out to see which the assignment has")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder for the figures")] = Path("figures"),
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="trained weights, as the training scripts write them; default: the shipped ones")
+    ] = None,
+    data_root: Annotated[
+        Path | None, typer.Option(help="folder with NAME/train.npz; default: GENLAB_DATA, or download")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="of torch's generator")] = 1,
+    limit: Annotated[int, typer.Option(min=1, help="how many images, samples or pairs are drawn")] = 4,
+    csv: Annotated[list[Path] | None, typer.Option(help="curves of a training; may be given several times")] = None,
+) -> None:
+    """Draw figures for slides and reports with the reference solution: schedules, forward and reverse process, ..."""
+    from autograder.report.plot_masters import PlotError, Settings
+    from autograder.report.plots import kinds
+    from autograder.report.plots import plot as plot_figures
+
+    manifest = _assignment(assignment)
+    if kind is None:
+        for name in kinds(manifest):
+            typer.echo(name)
+        return
+    settings = Settings(checkpoint, data_root, seed, limit, tuple(csv or ()))
+    try:
+        for path in plot_figures(kind, manifest, settings, output):
+            _console.print(f"wrote {path}", markup=False, highlight=False)
+    except PlotError as error:
+        _console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(USAGE_ERROR) from error
+
+
 def main() -> None:
     """Entry point of the `genlab` command."""
     quiet_environment()

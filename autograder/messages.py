@@ -17,6 +17,7 @@ from autograder.assignment import assignment_names, load_assignment
 from autograder.language import DOMAIN, LOCALES, MASTERS, TRANSLATED
 from autograder.release.bundle import parse_masters
 from autograder.release.notebooks import notebook_words
+from autograder.release.public import RUNNER, runner
 from autograder.release.translation import phrases
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def masters_template(language: str) -> Catalog:
         texts = {name: master.stub for name, master in parse_masters(assignment).items()}
         for file in (*assignment.support, *assignment.extras):
             texts[file.name] = assignment.master(file).read_text("utf-8")
+        texts[RUNNER] = runner()
         for name, text in texts.items():
             for phrase in phrases(text):
                 found.add(phrase.message, locations=[(f"{assignment.id}/{name}", 1)])

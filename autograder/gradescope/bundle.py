@@ -144,7 +144,9 @@ def requirements(assignment: Assignment, imported: Iterable[str]) -> list[str]:
         elif name in tested:
             line = f"{line.strip()},<={tested[name]}"
         lines.append(f"{line}{semicolon}{marker}")
-    return [*lines, *(line for line in assignment.requirements if _distribution(line) not in own)]
+    # what is for work on a computer, such as the kernel of notebooks, grades nothing
+    known = own.keys() | {_distribution(line) for line in project["optional-dependencies"]["dev"]}
+    return [*lines, *(line for line in assignment.requirements if _distribution(line) not in known)]
 
 
 def not_started(assignment: Assignment) -> dict[str, Any]:

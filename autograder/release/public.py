@@ -24,10 +24,11 @@ from autograder.grading.plugin import title_of
 from autograder.grading.probe_source import probe_source
 from autograder.grading.reference import Reference, load_reference
 from autograder.grading.seeds import Draw
-from autograder.language import speaking
+from autograder.language import masters_catalogue, speaking
 from autograder.release.folder import ReleaseError
 from autograder.release.recording import NotRecordable, Record, record, the_reference_as_submission
 from autograder.release.tools import alone
+from autograder.release.translation import translated
 from autograder.student.records import RECORDS, TENSORS
 
 PUBLIC_SEED = -1
@@ -106,13 +107,18 @@ def public_files(assignment: Assignment, before: Path) -> dict[str, bytes]:
     if _says_the_same(before / FOLDER, checks, tensors):
         records, stored = (before / FOLDER / RECORDS).read_bytes(), (before / FOLDER / TENSORS).read_bytes()
     return {
-        RUNNER: alone(_RUNNER_SOURCE.read_text("utf-8")).encode(),
+        RUNNER: translated(runner(), masters_catalogue(assignment.language).gettext).encode(),
         "pytest.ini": _PYTEST_INI.encode(),
         f"{FOLDER}/__init__.py": _INIT.encode(),
         f"{FOLDER}/probes.py": alone(only(probe_source(assignment.checks), used)).encode(),
         f"{FOLDER}/{RECORDS}": records,
         f"{FOLDER}/{TENSORS}": stored,
     }
+
+
+def runner() -> str:
+    """The text of the file that pytest runs."""
+    return alone(_RUNNER_SOURCE.read_text("utf-8"))
 
 
 def _recorded(assignment: Assignment, marked: list[Marked]) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
@@ -224,7 +230,7 @@ def npz(tensors: Mapping[str, np.ndarray]) -> bytes:
 def only(source: str, names: Iterable[str]) -> str:
     """Those top-level statements of a module that define `names`, and what these need."""
     tree = ast.parse(source)
-    owners = {name: node for node in tree.body for name in _bound(node)}
+    owners = {name: node for node in reversed(tree.body) for name in _bound(node)}  # the first: all files import torch
     needed, waiting = set(), [owners[name] for name in names]
     while waiting:
         node = waiting.pop()

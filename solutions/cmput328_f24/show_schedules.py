@@ -6,41 +6,37 @@ the image at each time.
 
 import argparse
 
-import matplotlib.pyplot as plt
 import torch
-from lab import data
+from lab import data, pictures
 from lab.figures import finish
 from main import load_data
+from matplotlib.figure import Figure
 from models import VarianceScheduler
 
 TIMES = (0, 10, 20, 30, 40, 50, 100, 200, 500, 999)
 INTERPOLATIONS = ("linear", "quadratic")
 
 
-def draw_images(image: torch.Tensor) -> plt.Figure:
+def draw_images(image: torch.Tensor) -> Figure:
     """One row of noisy versions of an image, in [-1, 1], (1, 32, 32), for each schedule."""
-    figure, axes = plt.subplots(len(INTERPOLATIONS), len(TIMES), figsize=(1.3 * len(TIMES), 3.6))
-    copies = image.expand(len(TIMES), -1, -1, -1)  # (10, 1, 32, 32)
-    for row, interpolation in zip(axes, INTERPOLATIONS, strict=True):
-        noisy, _ = VarianceScheduler(interpolation=interpolation).add_noise(copies, torch.tensor(TIMES))
-        for axis, picture, time in zip(row, noisy, TIMES, strict=True):
-            axis.imshow(picture[0], cmap="gray", vmin=-1, vmax=1)
-            axis.set(title=f"t = {time}", xticks=[], yticks=[])
-        row[0].set_ylabel(interpolation)
-    return figure
+    copies = image.expand(len(INTERPOLATIONS), len(TIMES), -1, -1, -1)  # (2, 10, 1, 32, 32)
+    noisy = torch.stack(
+        [
+            VarianceScheduler(interpolation=interpolation).add_noise(row, torch.tensor(TIMES))[0]
+            for interpolation, row in zip(INTERPOLATIONS, copies, strict=True)
+        ]
+    )
+    columns = list((noisy.transpose(0, 1) + 1) / 2)  # (2, 1, 32, 32) for each time
+    return pictures.forward_process((copies[:, 0] + 1) / 2, columns, TIMES, labels=INTERPOLATIONS)
 
 
-def draw_curves() -> plt.Figure:
+def draw_curves() -> Figure:
     """The factor of the image in x_t, the root of alpha-bar_t (DDPM Eq. 4), at each time and for each schedule."""
-    figure, axis = plt.subplots(figsize=(6, 4))
+    left = {}
     for interpolation in INTERPOLATIONS:
         betas = VarianceScheduler(interpolation=interpolation).betas.cpu().double()  # (T,)
-        left = torch.cumprod(1 - betas, dim=0).sqrt()  # (T,)
-        axis.plot(left, label=interpolation)
-    axis.set(xlabel="time t", ylabel="what is left of the image: root of alpha-bar", ylim=(0, 1.02))
-    axis.grid(alpha=0.3)
-    axis.legend()
-    return figure
+        left[interpolation] = torch.cumprod(1 - betas, dim=0).sqrt()  # (T,)
+    return pictures.schedules(left, ylabel="what is left of the image: root of alpha-bar")
 
 
 def main() -> None:

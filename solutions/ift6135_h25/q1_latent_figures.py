@@ -10,9 +10,8 @@ import argparse
 from pathlib import Path
 
 import matplotlib
-import matplotlib.pyplot as plt
 import torch
-from lab import checkpoint
+from lab import checkpoint, pictures
 from lab.data import Batches, load
 from lab.figures import finish
 from q1_train_vae import VAE
@@ -21,43 +20,25 @@ OFFSETS = (-3.0, -1.5, 0.0, 1.5, 3.0)
 """What a traversal adds to one coordinate of a code; the prior's standard deviation is 1."""
 
 
-def mosaic(pixels):
-    """Put images (rows, columns, 784) side by side: one image (28 rows, 28 columns)."""
-    rows, columns = pixels.shape[:2]
-    return pixels.view(rows, columns, 28, 28).transpose(1, 2).reshape(28 * rows, 28 * columns)
-
-
-def draw(pixels, path, row_labels=(), column_labels=(), xlabel="", ylabel=""):
-    """Save images (rows, columns, 784) as one picture with a label for each row and column."""
-    rows, columns = pixels.shape[:2]
-    figure, axis = plt.subplots(figsize=(0.45 * columns + 0.8, 0.45 * rows + 0.6))
-    axis.imshow(mosaic(pixels), cmap="gray_r", vmin=0, vmax=1)
-    axis.set_xticks([28 * i + 14 for i in range(len(column_labels))], column_labels)
-    axis.set_yticks([28 * i + 14 for i in range(len(row_labels))], row_labels)
-    axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.tick_params(length=0, labelsize=8)
-    finish(figure, path=path)
-
-
 def samples(model):
-    """Ten rows of ten images decoded from the prior; (10, 10, 784)."""
-    return model.decode(torch.randn(100, 20)).view(10, 10, 784)
+    """A hundred images decoded from the prior; (100, 1, 28, 28)."""
+    return model.decode(torch.randn(100, 20)).view(100, 1, 28, 28)
 
 
 def traversals(model):
-    """One code from the prior, with each offset added to each coordinate alone; (5 offsets, 20 factors, 784)."""
+    """One code from the prior, with each offset added to each coordinate alone; (20 factors, 5 offsets, 1, 28, 28)."""
     z = torch.randn(20)
-    moves = torch.tensor(OFFSETS).view(-1, 1, 1) * torch.eye(20)  # (5, 20, 20)
-    return model.decode(z + moves)
+    moves = torch.eye(20).unsqueeze(1) * torch.tensor(OFFSETS).view(-1, 1)  # (20, 5, 20)
+    return model.decode(z + moves).view(20, len(OFFSETS), 1, 28, 28)
 
 
 def interpolations(model):
-    """Between two codes from the prior, alpha = 0, 0.1 .. 1: in latent space, then in pixel space; (2, 11, 784)."""
+    """Between two codes from the prior, alpha = 0, 0.1 .. 1: in latent space, in pixel space; (11, 1, 28, 28) each."""
     z0, z1 = torch.randn(2, 20)
-    alpha = torch.linspace(0, 1, 11).view(-1, 1)  # (11, 1)
+    alpha = torch.linspace(0, 1, 11).view(-1, 1)  # (11, 1), the share of z0
     latent = model.decode(alpha * z0 + (1 - alpha) * z1)  # (11, 784)
     pixel = alpha * model.decode(z0) + (1 - alpha) * model.decode(z1)  # (11, 784)
-    return torch.stack([latent, pixel])
+    return latent.view(11, 1, 28, 28), pixel.view(11, 1, 28, 28)
 
 
 def kl_of_factors(model, batches):
@@ -81,25 +62,10 @@ if __name__ == "__main__":
 
     model = VAE()
     checkpoint.fill(model, checkpoint.load(args.checkpoint, "model_state_dict"), args.checkpoint)
-    factors = [str(i) for i in range(20)]
-    alphas = [f"{i / 10:g}" for i in range(11)]
     with torch.no_grad():
-        draw(samples(model), args.output / "samples.png")
-        draw(
-            traversals(model),
-            args.output / "traversals.png",
-            row_labels=[f"{offset:+g}" for offset in OFFSETS],
-            column_labels=factors,
-            xlabel="latent factor",
-            ylabel="added to it",
-        )
-        draw(
-            interpolations(model),
-            args.output / "interpolation.png",
-            row_labels=["latent", "pixel"],
-            column_labels=alphas,
-            xlabel="alpha",
-        )
+        finish(pictures.grid(samples(model), columns=10), args.output / "samples.png")
+        finish(pictures.traversals(traversals(model), OFFSETS), args.output / "traversals.png")
+        finish(pictures.interpolations(*interpolations(model)), args.output / "interpolation.png")
         test_images, test_labels = load("mnist", "test", args.data_root)
         kl = kl_of_factors(model, Batches(test_images, test_labels, batch_size=1000))
     for factor, nats in enumerate(kl.tolist()):

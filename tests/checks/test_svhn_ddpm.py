@@ -223,7 +223,7 @@ def test_coefficients_that_are_not_there_are_named(grade: Grade, master: str) ->
 
 def test_both_assignments_have_these_checks() -> None:
     shared = {path.stem for path in CHECKS.glob("svhn/test_ddpm*.py")}
-    assert len(shared) == 3
+    assert len(shared) == 4
     for name in ("ift6135_h23/test_p2_ddpm.py", "ift6135_a22/test_q3_ddpm.py"):
         text = (CHECKS / name).read_text("utf-8")
         assert set(re.findall(r"^from autograder\.checks\.svhn\.(\w+) import \*", text, re.MULTILINE)) == shared

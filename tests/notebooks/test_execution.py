@@ -169,7 +169,8 @@ def execute(tmp_path, data_root, monkeypatch):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_bytes(content)
         try:
-            NotebookClient(book, timeout=SECONDS, resources={"metadata": {"path": str(tmp_path)}}).execute()
+            resources = {"metadata": {"path": str(tmp_path)}}
+            NotebookClient(book, timeout=SECONDS, resources=resources, coalesce_streams=True).execute()
         except CellExecutionError as error:
             return book, error
         return book, None

@@ -10,15 +10,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import matplotlib.pyplot as plt
 import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchvision.utils import make_grid
 from tqdm import tqdm
 
-from lab import checkpoint, curves
+from lab import checkpoint, curves, pictures
 from lab.data import DataError
 from lab.device import choose_device
 from lab.figures import finish
@@ -185,13 +183,15 @@ def load_parts(run: Run, parts: Parts) -> list[dict[str, float]]:
 
 
 def show_images(images: torch.Tensor, path: Path, title: str, nrow: int = 8) -> None:
-    """Save images in [-1, 1], (N, 3, H, W), as a picture with a title."""
-    grid = make_grid((images.detach().cpu() + 1) / 2, nrow=nrow, padding=1).clamp(0, 1)
-    height, width = grid.shape[1:]
-    figure, axis = plt.subplots(figsize=(max(width / 50, 4), height / 50 + 0.5))
-    axis.imshow(grid.permute(1, 2, 0).numpy())
-    axis.set_title(title)
-    axis.axis("off")
+    """Save images in [-1, 1], (N, 3, H, W), as a picture with a title.
+
+    Raises:
+        TrainingError: the images have another shape, or hold NaN.
+    """
+    try:
+        figure = pictures.grid((images + 1) / 2, columns=nrow, title=title)
+    except ValueError as error:
+        raise TrainingError(f"{path} cannot be drawn: {error}") from error
     finish(figure, path=path)
 
 

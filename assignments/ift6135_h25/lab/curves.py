@@ -5,14 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-import numpy as np
-from matplotlib.ticker import MaxNLocator
-
+from lab import pictures
 from lab.figures import finish
-
-SMOOTH_FROM = 300
-"""A curve of at least this many points is drawn with a moving average."""
 
 
 def save(rows: Sequence[dict[str, float]], stem: str | Path, x: str, ylabel: str, xscale: str = "linear") -> None:
@@ -39,26 +33,5 @@ def save(rows: Sequence[dict[str, float]], stem: str | Path, x: str, ylabel: str
         writer.writerows(rows)
     os.replace(partial, stem.with_name(f"{stem.name}.csv"))
 
-    figure, axis = plt.subplots(figsize=(6, 4))
-    places = [row[x] for row in rows]
-    for name in rows[0]:
-        if name != x:
-            _draw(axis, places, [row[name] for row in rows], name)
-    axis.set(xlabel=x, ylabel=ylabel, xscale=xscale)
-    if xscale == "linear":
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.legend()
-    axis.grid(alpha=0.3)
+    figure = pictures.curves(rows, x, ylabel, xscale)
     finish(figure, path=stem.with_name(f"{stem.name}.png"))
-
-
-def _draw(axis: plt.Axes, places: list[float], values: list[float], name: str) -> None:
-    if len(values) < SMOOTH_FROM:
-        axis.plot(places, values, marker="." if len(values) <= 50 else "", label=name)
-        return
-    width = SMOOTH_FROM // 3
-    (line,) = axis.plot(places, values, linewidth=0.5, alpha=0.35)
-    means = np.convolve(values, np.full(width, 1 / width), mode="valid")
-    middles = places[width // 2 :][: len(means)]
-    axis.plot(middles, means, color=line.get_color(), label=f"{name}, mean of {width}")
-    axis.set_yscale("log")

@@ -81,18 +81,22 @@ class Steps:
 
     def take(self, time: int) -> Moment:
         """One step, from images of one grey value each, which lie within [-1, 1], though x_t may not."""
-        image = self._draw.uniform(-0.8, 0.8, BATCH).double()
-        noise = torch.tensor([1.8, -1.7, 1.1, -1.3], dtype=torch.float64) + self._draw.uniform(-0.3, 0.3, BATCH)
-        bar = self.schedule.bar(time)
-        x_t = bar**0.5 * image + (1 - bar) ** 0.5 * noise
+        image, x_t, noise = self._levels(time)
         inputs = [
             value.float().view(BATCH, 1, 1, 1).expand(BATCH, 1, SIDE, SIDE).contiguous() for value in (x_t, noise)
         ]
-        exact = inputs[0][:, 0, 0, 0].double(), inputs[1][:, 0, 0, 0].double()
-        image = (exact[0] - (1 - bar) ** 0.5 * exact[1]) / bar**0.5
         result = filled_in(self._call(inputs[0], inputs[1], time), "recover_sample")
         samples = expect(result, "the recovered sample").tensor(tuple(inputs[0].shape), NAMES)
-        return Moment(time, samples, exact[0], image, exact[1])
+        return Moment(time, samples, x_t, image, noise)
+
+    def _levels(self, time: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Grey values of the images, of x_t and of the noise, as exact as those that go in; float64 (B,) each."""
+        image = self._draw.uniform(-0.8, 0.8, BATCH).double()
+        noise = torch.tensor([1.8, -1.7, 1.1, -1.3], dtype=torch.float64) + self._draw.uniform(-0.3, 0.3, BATCH)
+        bar = self.schedule.bar(time)
+        x_t = (bar**0.5 * image + (1 - bar) ** 0.5 * noise).float().double()
+        noise = noise.float().double()
+        return (x_t - (1 - bar) ** 0.5 * noise) / bar**0.5, x_t, noise
 
     def _call(self, x_t: torch.Tensor, noise: torch.Tensor, time: int) -> Any:
         errors: list[SubmissionError] = []

@@ -12,16 +12,9 @@ from autograder.checks.cmput328_f24.schedules import filled_in
 from autograder.grading import expect, fail
 from autograder.sandbox.errors import SubmissionRaised
 
-CHANGED = 1e-4  # of the outputs' spread: less is rounding
 ALIKE = 2e-3  # of the outputs' spread: float32 in batches of different sizes
 EDGE = 1e-6
 SIGMOID = "end the decoder with a sigmoid: the binary cross-entropy takes probabilities, not logits."
-
-
-def change(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Largest difference in each element of a batch, relative to the spread of the values; (B,)."""
-    spread = torch.cat([first, second]).std() + 1e-12
-    return (first - second).flatten(1).abs().amax(1) / spread
 
 
 def images_in_range(value: Any, batch: int, what: str, hint: str = SIGMOID) -> torch.Tensor:

@@ -116,6 +116,56 @@ def same(first: Any, second: Any) -> bool:
     return bool(type(first) is type(second) and first == second)
 
 
+class KnownNoise(Probe):
+    """`forward` of a noise predictor that knows the images, each of one value, and so finds the noise in x_t.
+
+    What it gives is off by errors that are known. Keeps times and labels, and the size of the noise.
+
+    Args:
+        factors: of the images and of the noise at each time; (T, 2).
+        levels: value of each image (B,), or of all (1,).
+        errors: what is added to each image's noise (B,), or to that of all (1,).
+        gain: what these are multiplied with; a parameter.
+    """
+
+    def __init__(self, factors: torch.Tensor, levels: torch.Tensor, errors: torch.Tensor, gain: float) -> None:
+        self.factors, self.levels, self.errors = factors, levels, errors
+        self.gain = nn.Parameter(torch.tensor(gain))
+        self.times: list[Any] = []
+        self.stds: list[float] = []
+        self.labels: Any = None
+
+    def parameters(self) -> list[torch.Tensor]:
+        """What gradients are taken of."""
+        return [self.gain]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """(B, ...), (B,) and (B,) -> the noise, (B, ...)."""
+        x, time, labels = named(args, kwargs)
+        t = torch.as_tensor(time).detach().long().reshape(-1)
+        ones = [1] * (x.dim() - 1)
+        image, scale = (column.view(-1, *ones) for column in self.factors[t.clamp(0, len(self.factors) - 1)].unbind(1))
+        noise = (x - image * self.levels.view(-1, *ones)) / scale
+        self.times.append(int(t[0]) if bool((t == t[0]).all()) else t.tolist())
+        self.stds.append(float(noise.detach().std()))
+        self.labels = snapshot(labels)
+        return (noise + self.gain * self.errors.view(-1, *ones)).to(x.dtype)
+
+    def spread(self) -> torch.Tensor:
+        """Least and largest standard deviation of the noise, in units of the right one; (2,)."""
+        return torch.tensor([min(self.stds), max(self.stds)])
+
+    def falls(self, steps: int) -> bool:
+        """Whether the times fall from one of the last to one of the first."""
+        return (
+            all(isinstance(time, int) for time in self.times)
+            and all(late > early for late, early in zip(self.times, self.times[1:]))  # noqa: B905
+            and len(self.times) > 1
+            and 0.75 * steps <= self.times[0] < steps
+            and 0 <= self.times[-1] < 0.25 * steps
+        )
+
+
 class ModelStep(Probe):
     """A right `recover_sample` for a loop that visits `times` in this order; goes from each time to the next one.
 

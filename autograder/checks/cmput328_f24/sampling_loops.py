@@ -115,10 +115,10 @@ def expect_labels(made: Walk, labels: torch.Tensor) -> None:
     )
 
 
-def expect_all_times(made: Walk, steps: int) -> None:
+def expect_all_times(order: list[int], steps: int) -> None:
     """Every time once, from the last to the first."""
     down = list(range(steps - 1, -1, -1))
-    expect(made.order, "sequence of times t").equal_to(
+    expect(order, "sequence of times t").equal_to(
         down,
         mistakes={
             "the loop runs forward in time; it has to go from num_steps - 1 down to 0": down[::-1],
@@ -199,7 +199,7 @@ def _expect_noise(made: Walk, schedule: Schedule) -> None:
             "no value beyond 1 after the first step.",
             "it looks as if x_t is clamped in every step; only an estimate of the final image may be.",
         )
-    highest = _largest_spread(schedule) * (1 + SPREAD)
+    highest = largest_spread(schedule) * (1 + SPREAD)
     for time, spread, shift in zip(made.order, made.stds, made.means, strict=True):
         where = "early" if time > 0.7 * schedule.steps else "late" if time < 0.05 * schedule.steps else "halfway"
         right = "in every step, as much noise in x_t as its time t says."
@@ -212,7 +212,7 @@ def _expect_noise(made: Walk, schedule: Schedule) -> None:
             fail(right, f"x_t that has drifted away from the image, {where} in the loop.")
 
 
-def _largest_spread(schedule: Schedule) -> torch.Tensor:
+def largest_spread(schedule: Schedule) -> torch.Tensor:
     """Standard deviation of the noise in x_t where sigma^2 = beta_t, in units of sqrt(1 - alpha_bar_t); float64 (T,).
 
     It is larger than 1: the variance of the posterior would be right for an image that is known.

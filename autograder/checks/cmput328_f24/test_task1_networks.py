@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from autograder.checks.cmput328_f24.outputs import ALIKE, CHANGED, change
+from autograder.checks.cmput328_f24.outputs import ALIKE
 from autograder.checks.cmput328_f24.own_models import BENCH, CLASSES, IMAGE, IMAGES, own_network
+from autograder.checks.cmput328_f24.public_probes import CHANGED, change
 from autograder.checks.cmput328_f24.schedules import filled_in
 from autograder.grading import expect, fail, fetch, points
 from autograder.grading.seeds import Draw

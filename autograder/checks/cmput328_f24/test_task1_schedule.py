@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from autograder.checks.cmput328_f24.public_probes import Measure
 from autograder.checks.cmput328_f24.schedules import betas_of, filled_in, noise_coefficients, own_coefficients
-from autograder.grading import expect, fail, fetch, points
+from autograder.grading import expect, fail, fetch, points, public
 from autograder.grading.reference import Reference
 from autograder.grading.sampling import expect_normal
 from autograder.grading.seeds import Draw
@@ -72,6 +73,7 @@ def _expect_betas(scheduler: Remote, reference: Reference, start: float, end: fl
     expect(fetch(scheduler.num_steps), "num_steps").equal_to(steps)
 
 
+@public
 @points("models.VarianceScheduler")
 def test_schedule_linear(student: Student, reference: Reference, draw: Draw) -> None:
     """VarianceScheduler: the betas of the linear schedule"""
@@ -80,6 +82,7 @@ def test_schedule_linear(student: Student, reference: Reference, draw: Draw) -> 
         _expect_betas(made, reference, start, end, steps, "linear")
 
 
+@public
 @points("models.VarianceScheduler")
 def test_schedule_quadratic(student: Student, reference: Reference, draw: Draw) -> None:
     """VarianceScheduler: the betas of the quadratic schedule"""
@@ -138,6 +141,12 @@ def _expect_coefficients(
             if float(second.max()) > 1e-4
             else "the noises of the images have changed places.",
         )
+    _expect_factors(image_factor, noise_factor, times, bars)
+
+
+def _expect_factors(
+    image_factor: torch.Tensor, noise_factor: torch.Tensor, times: torch.Tensor, bars: torch.Tensor
+) -> None:
     last = len(bars) - 1
     bar, alpha = bars[times], bars[times] / torch.where(times > 0, bars[(times - 1).clamp(min=0)], 1.0)
     late, early = bars[(times + 1).clamp(max=last)], torch.where(times > 0, bars[(times - 1).clamp(min=0)], 1.0)
@@ -187,6 +196,19 @@ def test_schedule_add_noise(student: Student, draw: Draw) -> None:
         x = draw.normal(len(times), *IMAGE)
         noisy, noise = _noised(scheduler, x, times)
         _expect_coefficients(noisy, noise, x, times, bars)
+
+
+@public
+@points("models.VarianceScheduler.add_noise", 0)
+def test_schedule_add_noise_factors(student: Student, draw: Draw) -> None:
+    """add_noise: the noisy images are made of the images and the noise that is returned, with the right factors"""
+    scheduler, bars = _scheduler(student, 1000, "linear")
+    times = torch.cat([torch.tensor([500, 0, 999]), draw.distinct(1, 999, 2)])
+    x = draw.normal(5, 3, 6, 10)
+    noisy, noise = _noised(scheduler, x, times)
+    image_factor, noise_factor, rest = student.copy_of(Measure()).factors(noisy, x, noise)
+    expect(rest, "what is neither image nor the noise that is returned").close_to(torch.zeros(5), "(batch,)", atol=1e-4)
+    _expect_factors(image_factor, noise_factor, times, bars)
 
 
 @points("models.VarianceScheduler.add_noise", 0.25)

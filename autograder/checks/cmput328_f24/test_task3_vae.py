@@ -8,8 +8,6 @@ import torch
 
 from autograder.checks.cmput328_f24.outputs import (
     ALIKE,
-    CHANGED,
-    change,
     expect_range,
     images_in_range,
 )
@@ -19,12 +17,14 @@ from autograder.checks.cmput328_f24.own_models import (
     IMAGE,
     batch_of,
     latent_shape,
+    made_vae,
     own_vae,
     settled_vae,
 )
 from autograder.checks.cmput328_f24.probes import Decoder
+from autograder.checks.cmput328_f24.public_probes import CHANGED, change
 from autograder.checks.cmput328_f24.schedules import filled_in
-from autograder.grading import assign, expect, fail, fetch, points
+from autograder.grading import assign, expect, fail, fetch, points, public
 from autograder.grading.outcomes import CheckSkipped
 from autograder.grading.sampling import SIGMAS
 from autograder.grading.seeds import Draw
@@ -53,10 +53,11 @@ def test_vae_attributes(student: Student) -> None:
     )
 
 
+@public
 @points("models.VAE", 0.6)
 def test_vae_losses(student: Student, draw: Draw) -> None:
     """VAE: reconstruction_loss and kl_loss as they were given"""
-    vae = own_vae(student)
+    vae = made_vae(student)
     given = "this function was given complete; please leave it as it was."
     pred, target = draw.uniform(0.05, 0.95, 3, 1, 8, 8), draw.uniform(0.0, 1.0, 3, 1, 8, 8)
     p, x = pred.double(), target.double()

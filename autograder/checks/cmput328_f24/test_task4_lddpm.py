@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from autograder.checks.cmput328_f24.denoising_steps import (
+    BATCH,
     Moment,
     Steps,
     TimesOf,
@@ -40,7 +41,7 @@ from autograder.sandbox.errors import ChildEnded, SubmissionError, SubmissionRai
 from autograder.sandbox.proxy import Remote, Student
 
 T = 1000
-GROUPS = 4  # latents of one value each
+GROUPS = BATCH  # latents of one value each
 STEP_VALUES = 16_384  # numbers in each group
 LOOP_VALUES = 4096  # numbers in all latents of a sampling loop
 TIME_VALUES = 4_000_000  # numbers in all latents of the check of the times
@@ -133,17 +134,12 @@ class LatentSteps(Steps):
 
     def take(self, time: int) -> Moment:
         """One step, from latents of one value each, in `GROUPS` groups; the groups take the place of the images."""
-        image = self._draw.uniform(-0.8, 0.8, GROUPS).double()
-        noise = torch.tensor([1.8, -1.7, 1.1, -1.3], dtype=torch.float64) + self._draw.uniform(-0.3, 0.3, GROUPS)
-        bar = self.schedule.bar(time)
-        x_t, noise = ((bar**0.5 * image + (1 - bar) ** 0.5 * noise).float(), noise.float())
-        inputs = [self._latents(x_t), self._latents(noise)]
-        exact = x_t.double(), noise.double()
-        image = (exact[0] - (1 - bar) ** 0.5 * exact[1]) / bar**0.5
+        image, x_t, noise = self._levels(time)
+        inputs = [self._latents(x_t.float()), self._latents(noise.float())]
         result = filled_in(self._call(inputs[0], inputs[1], time), "LDDPM.recover_sample")
         samples = expect(result, "the recovered sample").tensor(tuple(inputs[0].shape), "that of the noisy sample")
         groups = samples.reshape(self._repeats, GROUPS, -1).transpose(0, 1).reshape(GROUPS, -1)
-        return Moment(time, groups, exact[0], image, exact[1])
+        return Moment(time, groups, x_t, image, noise)
 
     def _latents(self, values: torch.Tensor) -> torch.Tensor:
         ones = (1 for _ in self._shape)
@@ -245,7 +241,7 @@ def _expect_times(made: Walk) -> None:
             expected="steps down to the image.", got=f"a last step at t = {made.order[-1]}."
         )
     else:
-        expect_all_times(made, T)
+        expect_all_times(made.order, T)
 
 
 @points("models.LDDPM.generate_sample", 0.3)

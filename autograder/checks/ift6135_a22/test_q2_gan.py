@@ -30,10 +30,14 @@ LEARNING_RATE = 1e-4
 # --- optimizers -----------------------------------------------------------------------------------------------------
 
 
+def _made_once(name: str) -> str:
+    return _("{name} is a torch.optim.Adam, made once in the module.").format(name=name)
+
+
 def _optimizer(student: Student, gan: Remote, name: str) -> dict[str, Any]:
     """What the workbench says of an optimizer that is there."""
     facts: dict[str, Any] = student.copy_of(BENCH).optimizer(gan, name)
-    expected = _("{name} is a torch.optim.Adam, made once in the module.").format(name=name)
+    expected = _made_once(name)
     if facts["kind"] == "none":
         fail(expected, _("{name} is not there yet, or None.").format(name=name))
     if facts["kind"] == "class":
@@ -46,10 +50,10 @@ def _optimizer(student: Student, gan: Remote, name: str) -> dict[str, Any]:
 
 def _expect_settings(student: Student, gan: Remote, name: str, rate_name: str) -> None:
     facts = _optimizer(student, gan, name)
-    expect(student.copy_of(BENCH).is_adam(gan, name)).true(
-        expected=_("{name} is a torch.optim.Adam, made once in the module.").format(name=name),
-        got=_("an object of type {type}.").format(type=facts["type"]),
-    )
+    expected, adam = _made_once(name), student.copy_of(BENCH).is_adam(gan, name)
+    if adam is False:
+        fail(expected, _("an object of type {type}.").format(type=facts["type"]))
+    expect(adam).true(expected=expected, got=_("something else."))
     found = student.copy_of(BENCH).settings(gan, name, rate_name)
     rates, betas, switched_on = found["rates"], found["betas"], found["switched on"]
     if rates not in ([], [LEARNING_RATE]):

@@ -79,10 +79,13 @@ class Tracer(Probe):
         named = (("e", encoded), ("h", once), ("hh", twice))
         return {f"{name}{view}": value for name, codes in named for view, value in codes.items()}
 
-    def reached(self, model: Any, x1: torch.Tensor, x2: torch.Tensor) -> list[list[bool]]:
-        """For each output of `forward`, whether a gradient of it reaches the encoder, and the predictor."""
-        outputs = model.forward(x1, x2)
-        return [[_reaches(value, network) for network in (model.encoder, model.predictor)] for value in outputs]
+    def reaches(self, model: Any, x1: torch.Tensor, x2: torch.Tensor, output: int, network: str) -> bool:
+        """Whether a gradient of that output of `forward` reaches that network."""
+        return _reaches(model.forward(x1, x2)[output], getattr(model, network))
+
+    def is_constant(self, model: Any, x1: torch.Tensor, x2: torch.Tensor, output: int) -> bool:
+        """Whether no gradient of that output of `forward` reaches the networks."""
+        return not any(self.reaches(model, x1, x2, output, network) for network in ("encoder", "predictor"))
 
 
 def _reaches(value: torch.Tensor, network: nn.Module) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from autograder.checks.ift6135_h23.simsiam_probes import BackboneMaker, SimilarityMaker, StandInSimilarity, Tracer
-from autograder.grading import assign, expect, fail, points, value_and_gradients
+from autograder.grading import assign, expect, fail, points, public, value_and_gradients
 from autograder.grading.carry import alike, in_a_row, is_right, tensors
 from autograder.grading.expectation import Mistakes
 from autograder.grading.reference import Reference
@@ -53,6 +53,7 @@ def _expect_four(outputs: Any) -> None:
         fail("forward returns four tensors: p1, p2, z1, z2.", got)
 
 
+@public
 @points("q3_solution.SimSiam.forward", 0.4)
 def test_simsiam_forward_values(student: Student, draw: Draw) -> None:
     """SimSiam.forward: p1, p2, z1, z2, in this order, each from its own view"""
@@ -81,68 +82,63 @@ def test_simsiam_forward_values(student: Student, draw: Draw) -> None:
         expect(output, name).close_to(right[f"{kind}{view}"], "(batch, dim)", rtol=1e-3, atol=1e-4, mistakes=mistakes)
 
 
-def _reached(student: Student, draw: Draw, **settings: Any) -> dict[str, list[bool]]:
-    """For each output, whether its gradient reaches the encoder, and the predictor."""
+def _expect_paths(student: Student, draw: Draw, stopped: bool, trained: bool, **settings: Any) -> None:
+    """The gradients of the outputs go where they should.
+
+    Args:
+        student: the submission.
+        draw: the inputs.
+        stopped: whether z1 and z2 are to be constants.
+        trained: whether the predictor has parameters to train.
+        settings: of the model.
+    """
     views = _views(draw)
     model = _settled(student, views, **settings)
     outputs = model.forward(*views)
     _expect_four(outputs)
     for output, name in zip(outputs, OUTPUTS, strict=True):
         expect(output, name).tensor((len(views[0]), DIM), "(batch, dim)")
-    found = student.copy_of(TRACER).reached(model, *views)
-    return dict(zip(OUTPUTS, found, strict=True))
-
-
-def _expect_paths(reached: dict[str, list[bool]], stopped: bool, trained: bool) -> None:
-    """The gradients go where they should.
-
-    Args:
-        reached: see `_reached`.
-        stopped: whether z1 and z2 are to be constants.
-        trained: whether the predictor has parameters to train.
-    """
-    for name in ("p1", "p2"):
-        encoder, predictor = reached[name]
-        if trained and not predictor:
-            fail(
-                f"the gradient of {name} reaches the predictor.",
-                "it does not.",
-                "p1 and p2 come first, and are neither detached nor computed under torch.no_grad().",
+    tracer = student.copy_of(TRACER)
+    for position, name in ((0, "p1"), (1, "p2")):
+        if trained:
+            expect(tracer.reaches(model, *views, position, "predictor")).true(
+                expected=f"the gradient of {name} reaches the predictor.",
+                got="it does not.",
+                hint="p1 and p2 come first, and are neither detached nor computed under torch.no_grad().",
             )
-        if not encoder:
-            fail(
-                f"the gradient of {name} reaches the encoder, through the predictor.",
-                "it does not, so that the encoder learns nothing.",
-                "the predictor gets the encoder's output with its gradient; detach what is returned, and not before.",
+        expect(tracer.reaches(model, *views, position, "encoder")).true(
+            expected=f"the gradient of {name} reaches the encoder, through the predictor.",
+            got="it does not, so that the encoder learns nothing.",
+            hint="the predictor gets the encoder's output with its gradient; detach what is returned, and not before.",
+        )
+    for position, name in ((2, "z1"), (3, "z2")):
+        if stopped:
+            expect(tracer.is_constant(model, *views, position)).true(
+                expected=f"with stop_gradient, {name} is a constant: it carries no gradient.",
+                got="its gradient reaches the encoder.",
+                hint="detach both z1 and z2 where self.stop_gradient is set.",
             )
-    for name in ("z1", "z2"):
-        if stopped and any(reached[name]):
-            fail(
-                f"with stop_gradient, {name} is a constant: it carries no gradient.",
-                "its gradient reaches the encoder.",
-                "detach both z1 and z2 where self.stop_gradient is set.",
-            )
-        if not stopped and not reached[name][0]:
-            fail(
-                f"without stop_gradient, the gradient of {name} reaches the encoder.",
-                "it does not.",
-                "detach only where self.stop_gradient is set.",
+        else:
+            expect(tracer.reaches(model, *views, position, "encoder")).true(
+                expected=f"without stop_gradient, the gradient of {name} reaches the encoder.",
+                got="it does not.",
+                hint="detach only where self.stop_gradient is set.",
             )
 
 
+@public
 @points("q3_solution.SimSiam.forward", 0.35)
 def test_simsiam_forward_stop_gradient(student: Student, draw: Draw) -> None:
     """SimSiam.forward with stop_gradient: z1 and z2 are constants, p1 and p2 are not"""
-    _expect_paths(_reached(student, draw), stopped=True, trained=True)
-    _expect_paths(_reached(student, draw, mode="no_pred_mlp"), stopped=True, trained=False)
+    _expect_paths(student, draw, stopped=True, trained=True)
+    _expect_paths(student, draw, stopped=True, trained=False, mode="no_pred_mlp")
 
 
 @points("q3_solution.SimSiam.forward", 0.25)
 def test_simsiam_forward_without_stop_gradient(student: Student, draw: Draw) -> None:
     """SimSiam.forward without stop_gradient: gradients flow everywhere"""
-    _expect_paths(_reached(student, draw, stop_gradient=False), stopped=False, trained=True)
-    found = _reached(student, draw, stop_gradient=False, mode="fixed_random_init")
-    _expect_paths(found, stopped=False, trained=False)
+    _expect_paths(student, draw, stopped=False, trained=True, stop_gradient=False)
+    _expect_paths(student, draw, stopped=False, trained=False, stop_gradient=False, mode="fixed_random_init")
 
 
 # --- similarity -----------------------------------------------------------------------------------------------------
@@ -189,6 +185,7 @@ def _cosine_mistakes(a: torch.Tensor, b: torch.Tensor) -> Mistakes:
     }
 
 
+@public
 @points("q3_solution.CosineSimilarity.forward", 0.7)
 def test_cosine_similarity_value(student: Student, reference: Reference, draw: Draw) -> None:
     """CosineSimilarity.forward: one similarity for each pair of vectors"""
@@ -272,10 +269,11 @@ def _similarities(student: Student, reference: Reference, pairs: _Pairs) -> list
     """
     cosine: Similarity = reference.q3_solution.CosineSimilarity().forward
     p1, p2, z1, z2 = pairs.values
+    if is_right("q3_solution.CosineSimilarity.forward"):
+        return [cosine]
     both = torch.cat([p1, p2]), torch.cat([z2, z1])
     found = tensors(lambda: in_a_row(value_and_gradients(student.q3_solution.CosineSimilarity().forward, *both)))
-    right = is_right("q3_solution.CosineSimilarity.forward")
-    if right or alike(found, in_a_row(value_and_gradients(cosine, *(item.double() for item in both)))):
+    if alike(found, in_a_row(value_and_gradients(cosine, *(item.double() for item in both)))):
         return [cosine]
     found = tensors(lambda: in_a_row(value_and_gradients(_model(student).loss, *pairs.values, wrt=(0, 1))))
     if alike(found, [pairs.loss(cosine), *pairs.gradients(cosine)]):
@@ -284,6 +282,7 @@ def _similarities(student: Student, reference: Reference, pairs: _Pairs) -> list
     return [StandInSimilarity(), cosine]
 
 
+@public
 @points("q3_solution.SimSiam.loss", 0.7)
 def test_simsiam_loss_value(student: Student, reference: Reference, draw: Draw) -> None:
     """SimSiam.loss: minus half the mean similarity of each p with the z of the other view"""

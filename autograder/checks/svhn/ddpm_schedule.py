@@ -115,7 +115,7 @@ def tolerance(name: str, right: torch.Tensor) -> tuple[float, float | torch.Tens
     return 1e-6, RTOL * torch.minimum(right.abs(), (1 - right).abs()) + 5e-7
 
 
-def alike(value: torch.Tensor, other: torch.Tensor, name: str) -> bool:
+def within_tolerance(value: torch.Tensor, other: torch.Tensor, name: str) -> bool:
     """Whether two values of the coefficient `name` are equal within its tolerance; NaN is equal to NaN."""
     if value.shape != other.shape:
         return False
@@ -155,7 +155,7 @@ def judge_with_coefficients(
     """
     right = right_coefficients(reference, number_of_steps(student, reference))
     own = own_coefficients(student)
-    if all(name in own and alike(own[name], getattr(right, name), name) for name in right._fields):
+    if all(name in own and within_tolerance(own[name], getattr(right, name), name) for name in right._fields):
         judge(run(), [right])
         return
     as_it_is = _tried(run)

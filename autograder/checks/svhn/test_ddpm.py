@@ -11,9 +11,10 @@ import torch
 from torch.nn import functional as F
 
 from autograder.checks.svhn.ddpm_arguments import IMAGE, NAMES, SLACK, expect_times, grey_images
+from autograder.checks.svhn.ddpm_mistakes import wrong_losses
 from autograder.checks.svhn.ddpm_probes import NoiseNet, NoisingRecorder
 from autograder.checks.svhn.ddpm_schedule import Coefficients, judge_with_coefficients, number_of_steps
-from autograder.grading import assign, expect, fail, fetch, points, value_and_gradients
+from autograder.grading import assign, expect, fail, fetch, points, public, value_and_gradients
 from autograder.grading.reference import Reference
 from autograder.grading.sampling import SIGMAS, expect_normal
 from autograder.grading.seeds import Draw
@@ -24,6 +25,7 @@ from autograder.sandbox.proxy import Remote, Student
 Candidates = Sequence[Coefficients]
 
 
+@public
 @points("ddpm.q_sample", 0.8)
 def test_ddpm_q_sample(student: Student, reference: Reference, draw: Draw) -> None:
     """q_sample: x_t from images and noise, each image at a time of its own"""
@@ -190,29 +192,15 @@ class _Losses:
         x_t, x = seen.network["x"], self.x.double()
         out = self.net(x_t, self.t)
         right = F.smooth_l1_loss(out, noise)
-        error = (out - noise).detach()
-        smooth = torch.where(error.abs() < 1, error**2 / 2, error.abs() - 0.5)
         expect(seen.loss, _("the loss")).close_to(
             right,
             _("(), one number"),
             rtol=1e-3,
             mistakes={
-                _("the errors are summed instead of averaged"): smooth.sum(),
-                _("the errors are summed over each image"): smooth.flatten(1).sum(1).mean(),
-                _("the errors are not averaged"): [smooth, smooth.flatten(1).mean(1), smooth.flatten(1).sum(1)],
-                _("it is the squared error, not the smooth L1 loss"): [(error**2).mean(), (error**2).sum()],
-                _("it is the absolute error, not the smooth L1 loss"): [error.abs().mean(), error.abs().sum()],
-                _("beta is not 1"): [
-                    made
-                    for size in (0.05, 0.1, 0.2, 0.25, 0.5, 2.0, 5.0, 10.0)
-                    for made in (F.smooth_l1_loss(out, noise, beta=size), F.huber_loss(out, noise, delta=size))
-                ],
+                **wrong_losses((out - noise).detach()),
                 _("the network's output is compared with the images instead of the noise"): F.smooth_l1_loss(out, x),
                 _("the network's output is compared with x_t instead of the noise"): F.smooth_l1_loss(out, x_t),
                 _("the noise is compared with x_t, without the network"): F.smooth_l1_loss(x_t, noise),
-                _("the square root is taken"): [right.detach().sqrt(), (error**2).mean().sqrt()],
-                _("the sign is wrong"): -right,
-                _("the errors are multiplied by 2, or halved"): [2 * right, right / 2],
             },
         )
         if seen.gradients is None or float(seen.gradients[0].abs().max()) == 0:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import torch
 
 from autograder.checks.svhn.ddpm_arguments import IMAGE, NAMES, SLACK, expect_times, grey_images
+from autograder.checks.svhn.ddpm_mistakes import wrong_orders
 from autograder.checks.svhn.ddpm_probes import NoiseNet, StepRecorder
 from autograder.checks.svhn.ddpm_schedule import Coefficients, judge_with_coefficients, number_of_steps
-from autograder.grading import assign, expect, fail, fetch, points
+from autograder.grading import assign, expect, fail, fetch, points, public
 from autograder.grading.reference import Reference
 from autograder.grading.sampling import SIGMAS, expect_normal
 from autograder.grading.seeds import Draw
@@ -119,6 +120,7 @@ def _expect_steps(student: Student, reference: Reference, draw: Draw, times: lis
     judge_with_coefficients(student, reference, run, judge)
 
 
+@public
 @points("ddpm.p_sample", 0.35)
 def test_ddpm_p_sample_late_times(student: Student, reference: Reference, draw: Draw) -> None:
     """p_sample: mean and spread of a step where x_t is mostly noise"""
@@ -133,6 +135,7 @@ def test_ddpm_p_sample_early_times(student: Student, reference: Reference, draw:
     _expect_steps(student, reference, draw, [int(draw.integers(4, 8, 1)), 2, 1], steps)
 
 
+@public
 @points("ddpm.p_sample", 0.2)
 def test_ddpm_p_sample_last_step(student: Student, reference: Reference, draw: Draw) -> None:
     """p_sample: the last step gives the mean, without noise"""
@@ -143,20 +146,25 @@ def test_ddpm_p_sample_last_step(student: Student, reference: Reference, draw: D
     step = _Step(0, levels.double(), net(levels.double().view(-1, 1, 1, 1), t).detach().flatten())
 
     def judge(result: Any, candidates: Candidates) -> None:
-        samples = expect(result, "x_0").tensor(tuple(x.shape), NAMES).flatten(1)
-        means = [step.mean(c) for c in candidates]
-        if float(samples.std(1).max()) > 1e-4:
+        samples = expect(result, "x_0").tensor(tuple(x.shape), NAMES)
+        means = [_grey(step.mean(c)) for c in candidates]
+        if float(samples.flatten(1).std(1).max()) > 1e-4:
             fail(
                 _("the last step, t_index = 0, gives the mean."),
                 _("images with noise in them."),
                 _("noise is added at all times but the last one, t_index = 0."),
             )
-        mistakes = step.mean_mistakes(candidates[0])
-        expect(samples.mean(1), _("the mean of the last step")).close_to(
-            means[0], rtol=SLACK, atol=SLACK, or_values=means[1:], mistakes=mistakes
+        mistakes = {text: _grey(value) for text, value in step.mean_mistakes(candidates[0]).items()}
+        expect(samples, _("the mean of the last step")).close_to(
+            means[0].expand_as(samples), NAMES, rtol=SLACK, atol=SLACK, or_values=means[1:], mistakes=mistakes
         )
 
     judge_with_coefficients(student, reference, lambda: student.ddpm.p_sample(net, x, t, 0), judge)
+
+
+def _grey(levels: Any) -> Any:
+    """A level for each image, (B,) -> (B, 1, 1, 1); or a list of such."""
+    return [_grey(item) for item in levels] if isinstance(levels, list) else levels.view(-1, 1, 1, 1)
 
 
 @points("ddpm.p_sample", 0.1)
@@ -228,19 +236,7 @@ class _Loop:
         """Every time once, from the last to the first; x, t and t_index are right in each step."""
         order = [self._time(step) for step in walk.steps]
         down = list(range(self.timesteps - 1, -1, -1))
-        expect(order, _("sequence of times")).equal_to(
-            down,
-            mistakes={
-                _("the loop runs forward in time; it has to go from timesteps - 1 down to 0"): down[::-1],
-                _("the last step, t = 0, is missing"): down[:-1],
-                _("the first step, t = timesteps - 1, is missing"): down[1:],
-                _("the loop starts at timesteps: it is off by one"): [self.timesteps, *down],
-                _("all times are too large by one; they are counted from 0 here"): [time + 1 for time in down],
-                _("all times are too small by one"): [time - 1 for time in down],
-                _("t is the same in every step"): order[:1] * len(down),
-                _("the loop has T steps instead of timesteps"): list(range(len(order) - 1, -1, -1)),
-            },
-        )
+        expect(order, _("sequence of times")).equal_to(down, mistakes=wrong_orders(order, down))
         for step, time in zip(walk.steps, down, strict=True):
             expect_times(step["t"], torch.full(SHAPE[:1], time), index=not walk.inlined, one_is_enough=True)
             if not walk.inlined:

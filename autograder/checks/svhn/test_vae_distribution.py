@@ -7,15 +7,14 @@ from typing import Any
 
 import torch
 
-from autograder.checks.svhn.vae_networks import GAUSSIANS, distribution_class
-from autograder.grading import expect, fail, points, value_and_gradients
+from autograder.checks.svhn.vae_networks import GAUSSIANS, LOG_2PI, distribution_class
+from autograder.grading import expect, fail, points, public, value_and_gradients
 from autograder.grading.reference import Reference
 from autograder.grading.sampling import expect_normal
 from autograder.grading.seeds import Draw
 from autograder.language import _
 from autograder.sandbox.proxy import Student
 
-LOG_2PI = math.log(2 * math.pi)
 SETTINGS = 5
 VALUES = 4096  # samples of each setting
 
@@ -42,6 +41,7 @@ def _expect_gradients(found: list[torch.Tensor] | None, right: dict[str, torch.T
 # --- sample -----------------------------------------------------------------------------------------------------------
 
 
+@public
 @points("vae.DiagonalGaussianDistribution.sample", 0.6)
 def test_gaussian_sample_moments(student: Student, draw: Draw) -> None:
     """DiagonalGaussianDistribution.sample: mean and spread of many samples"""
@@ -119,6 +119,7 @@ def test_gaussian_sample_gradients(student: Student, draw: Draw) -> None:
 # --- kl ---------------------------------------------------------------------------------------------------------------
 
 
+@public
 @points("vae.DiagonalGaussianDistribution.kl", 0.6)
 def test_gaussian_kl_value(student: Student, reference: Reference, draw: Draw) -> None:
     """DiagonalGaussianDistribution.kl: one number for each distribution"""
@@ -189,6 +190,7 @@ def test_gaussian_kl_gradients(student: Student, draw: Draw) -> None:
 # --- nll --------------------------------------------------------------------------------------------------------------
 
 
+@public
 @points("vae.DiagonalGaussianDistribution.nll", 0.35)
 def test_gaussian_nll_vectors(student: Student, reference: Reference, draw: Draw) -> None:
     """DiagonalGaussianDistribution.nll: vectors, summed over their dimension (dims=[1])"""
@@ -196,6 +198,7 @@ def test_gaussian_nll_vectors(student: Student, reference: Reference, draw: Draw
     _expect_nll(student, reference, arguments, [1])
 
 
+@public
 @points("vae.DiagonalGaussianDistribution.nll", 0.3)
 def test_gaussian_nll_images(student: Student, reference: Reference, draw: Draw) -> None:
     """DiagonalGaussianDistribution.nll: images, with the default dims"""
@@ -290,6 +293,7 @@ def _nll_mistakes(mean: torch.Tensor, logvar: torch.Tensor, sample: torch.Tensor
 # --- mode -------------------------------------------------------------------------------------------------------------
 
 
+@public
 @points("vae.DiagonalGaussianDistribution.mode")
 def test_gaussian_mode(student: Student, draw: Draw) -> None:
     """DiagonalGaussianDistribution.mode: the most probable value"""

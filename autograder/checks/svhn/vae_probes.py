@@ -48,6 +48,14 @@ class VaeBench(Probe):
         """Attribute `part` of what decode returns."""
         return getattr(vae.decode(z), part)
 
+    def log_variances(self, vae: Any, z: torch.Tensor) -> Any:
+        """The log-variance of what decode returns, for each number of the mean; unchanged where it does not fit."""
+        made = vae.decode(z)
+        try:
+            return torch.broadcast_to(made.logvar, made.mean.shape)
+        except (RuntimeError, TypeError, AttributeError):
+            return made.logvar
+
     def forward(self, vae: Any, x: torch.Tensor, position: int) -> Any:
         """What forward returns at `position`."""
         return vae(x)[position]
@@ -57,7 +65,7 @@ class Affine(Probe):
     """`forward` of a network that is affine, with a parameter, its bias; keeps what it gets.
 
     Args:
-        weight: (outputs, inputs).
+        weight: (outputs, inputs); or (inputs,), a factor for each of them.
         bias: (outputs,).
         shape: of one output; () for a vector.
         bent: the sine of it, which is not affine any more.
@@ -77,8 +85,9 @@ class Affine(Probe):
     def __call__(self, x: torch.Tensor, *_args: Any, **_kwargs: Any) -> torch.Tensor:
         """(B, ...) -> (B, *shape)."""
         self.calls.append(snapshot(x))
-        rows = x if x.shape[-1] == self.weight.shape[1] else x.flatten(1)
-        out = rows @ self.weight.T.to(x.dtype) + self.bias.to(x.dtype)
+        weight = self.weight.to(x.dtype)
+        rows = x if x.shape[-1] == weight.shape[-1] else x.flatten(1)
+        out = (rows * weight if weight.dim() == 1 else rows @ weight.T) + self.bias.to(x.dtype)
         return (out.sin() if self.bent else out).reshape(-1, *self.shape)
 
 

@@ -20,7 +20,7 @@ def finish(figure: Figure, path: str | Path | None = None, show: bool = False) -
     figure.tight_layout()
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=100)
+        figure.savefig(path, dpi=100, bbox_inches="tight")
     if show and matplotlib.get_backend().lower() not in _FILES_ONLY:
         plt.show()
     plt.close(figure)

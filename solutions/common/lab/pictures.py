@@ -8,6 +8,7 @@
 Images are floating-point tensors in [0, 1], grey (C = 1) or RGB (C = 3), on any device; values outside are clamped.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -70,13 +71,21 @@ def before_after(first: torch.Tensor, second: torch.Tensor, title: str = "") -> 
     return _panels(panels, title, row_labels=["original", "reconstruction"] * (len(panels) // 2))
 
 
-def forward_process(images: torch.Tensor, noised: Sequence[torch.Tensor], times: Sequence[int]) -> Figure:
+def forward_process(
+    images: torch.Tensor,
+    noised: Sequence[torch.Tensor],
+    times: Sequence[int],
+    title: str = "",
+    labels: Sequence[str] = (),
+) -> Figure:
     """What the noising does: a row for each image, a column for each time, the clean image on the left.
 
     Args:
         images: the clean images; (N, C, H, W).
         noised: the same images at each of the times; (N, C, H, W) each.
         times: the time t of each of them.
+        title: of the figure.
+        labels: one short text for each row, or none at all.
 
     Raises:
         ValueError: the images have another shape or type, or there is not one batch for each time.
@@ -87,8 +96,9 @@ def forward_process(images: torch.Tensor, noised: Sequence[torch.Tensor], times:
     for batch in noised:
         columns.append(_checked(batch, "N, C, H, W"))
         _same_shape("images", images, "noised images", columns[-1])
-    labels = ["image", *(f"t = {int(time)}" for time in times)]
-    return _panels(torch.stack(columns, dim=1), column_labels=labels)
+    _same_number("images", len(images), "labels", labels or None)
+    names = ["image", *(f"t = {int(time)}" for time in times)]
+    return _panels(torch.stack(columns, dim=1), title, labels, names)
 
 
 def reverse_process(
@@ -254,34 +264,32 @@ def _panels(
 ) -> Figure:
     """Draw images (rows, columns, C, H, W) as one picture with thin white gaps: far faster than an axis for each."""
     rows, columns, channels, height, width = panels.shape
-    gap = max(1, width // 16)
-    top = gap if captions is None else max(gap, height // 3)  # room above each row
-    canvas = torch.ones(channels, rows * (height + top) - top, columns * (width + gap) - gap)
-    cell = min(_CELL, _WIDTH / columns, _HEIGHT / rows)
-    margins = (
-        0.2 + 0.08 * max(map(len, row_labels), default=0),
-        0.2 + 0.3 * sum(map(bool, (title, column_labels, xlabel))),
+    gap = max(1, width // 28)
+    above = gap if captions is None else height // 3  # room above each row but the first
+    canvas = torch.ones(channels, rows * (height + above) - above, columns * (width + gap) - gap)
+    inches = min(_CELL, _WIDTH / columns, _HEIGHT / rows) / width  # of one pixel
+    names = max(map(len, row_labels), default=0)
+    lines = [title, column_labels, xlabel, captions]  # of text above the images
+    size = (
+        canvas.shape[2] * inches + 0.35 + 0.075 * names,
+        canvas.shape[1] * inches + 0.35 + 0.2 * sum(map(bool, lines)),
     )
-    if captions is not None:
-        margins = (margins[0], margins[1] + 0.2)
-    inches = cell / width  # of one pixel
-    size = (max(canvas.shape[2] * inches + margins[0], 2.0), canvas.shape[1] * inches + margins[1])
-    figure, axis = plt.subplots(figsize=size)
-    for row in range(rows):
-        for column in range(columns):
-            y, x = row * (height + top), column * (width + gap)
-            canvas[:, y : y + height, x : x + width] = panels[row, column]
-            if captions is not None and row * columns + column < len(captions):
-                axis.text(
-                    x + width / 2, y - top / 8, captions[row * columns + column], ha="center", va="bottom", size=8
-                )
+    figure, axis = plt.subplots(figsize=(max(size[0], 0.5 + 0.08 * len(title)), size[1]))
+    lefts = [column * (width + gap) for column in range(columns)]
+    tops = [row * (height + above) for row in range(rows)]
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            canvas[:, top : top + height, left : left + width] = panels[row, column]
+    for caption, (top, left) in zip(captions or (), itertools.product(tops, lefts), strict=False):
+        axis.text(left + width / 2 - 0.5, top - 1, caption, ha="center", va="bottom", size=8)
     axis.imshow(canvas.permute(1, 2, 0).numpy(), cmap="gray", vmin=0, vmax=1)
-    axis.set_title(title, fontsize=10, pad=16 if captions is not None else 6)
-    axis.xaxis.tick_top()
-    axis.set_xticks([column * (width + gap) + width / 2 - 0.5 for column in range(len(column_labels))], column_labels)
-    axis.set_yticks([row * (height + top) + height / 2 - 0.5 for row in range(len(row_labels))], row_labels)
+    axis.set_title(title, fontsize=10, pad=6 if captions is None else 18)
     axis.tick_params(length=0, labelsize=8)
+    axis.xaxis.tick_top()
+    axis.set_xticks([left + width / 2 - 0.5 for left in lefts[: len(column_labels)]], column_labels)
+    axis.set_yticks([top + height / 2 - 0.5 for top in tops[: len(row_labels)]], row_labels)
     axis.set_xlabel(xlabel, fontsize=8)
+    axis.xaxis.set_label_position("top")
     axis.spines[:].set_visible(False)
     return figure
 

@@ -246,13 +246,13 @@ def gradient_norms(loss):
     loss.backward()
     for name, network in networks.items():
         gradients = [weight.grad.flatten() for weight in network.parameters() if weight.grad is not None]
-        norm = f"{torch.cat(gradients).norm():.2f}" if gradients else "none"
+        norm = f"{torch.cat(gradients).norm():.2f}" if gradients else "no gradient"
         print(f"    {name}: {norm}")
 
 
 print("with detach")
 gradient_norms(discriminator_train(discriminator, generator, real_samples, generator(z).detach()))
-print("without")
+print("without detach")
 gradient_norms(discriminator_train(discriminator, generator, real_samples, generator(z)))
 
 # %% [markdown]

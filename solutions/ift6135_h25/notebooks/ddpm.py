@@ -17,8 +17,9 @@
 # %% [markdown]
 # ## Sizes of the experiments
 #
-# A diffusion model is a lot of work for a CPU. The values below make a small model of small images: recognisable digits
-# in about ten minutes on a laptop. **For the report, use a GPU and the published values**, which stand behind.
+# A diffusion model is a lot of work for a CPU. The values below make a small model of small images, in about ten
+# minutes on a laptop; expect to recognise a digit in about half of its samples. **For the report, use a GPU and the
+# published values**, which stand behind.
 
 # %% tags=["parameters"]
 IMAGE_SIZE = 16  # height and width, divisible by 8; published: 32

@@ -1,0 +1,1 @@
+"""The tools of this assignment, to be started in its folder: python -m tools.export, python -m tools.zip."""

@@ -1,0 +1,1 @@
+"""Records of the public checks; `pytest` in the folder above runs them."""
