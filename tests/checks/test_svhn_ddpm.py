@@ -11,7 +11,7 @@ import pytest
 
 from autograder import checks
 from autograder.assignment import Assignment, load_assignment
-from autograder.checks.svhn.ddpm_schedule import Coefficients, alike, right_coefficients
+from autograder.checks.svhn.ddpm_schedule import Coefficients, right_coefficients, within_tolerance
 from autograder.grading.engine import Engine
 from autograder.grading.reference import load_reference
 from autograder.grading.report import Report, Status
@@ -100,7 +100,7 @@ def test_the_coefficients_of_the_checks_are_those_of_the_reference(h23: Assignme
     reference = load_reference(h23)
     right = right_coefficients(reference, 1000)
     for name in Coefficients._fields:
-        assert alike(getattr(reference.ddpm, name).double(), getattr(right, name), name), name
+        assert within_tolerance(getattr(reference.ddpm, name).double(), getattr(right, name), name), name
 
 
 # --- mistakes -------------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def _edit(notebook: NotebookNode, edits: Mapping[str, str]) -> list[str]:
     for key, new in edits.items():
         for cell in notebook.cells:
             try:
-                cell.source = planted(cell.source, {key: new})
+                cell.source = planted(f"{cell.source}\n", {key: new}).rstrip("\n")
             except (ValueError, SyntaxError):
                 continue  # it stands in another cell
             used.append(key)
