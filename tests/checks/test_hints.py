@@ -6,6 +6,7 @@ import pytest
 
 from autograder.assignment import Assignment, assignment_names, load_assignment
 
+from ..mutation.verdicts import needs_weights
 from .planting import planted
 from .tables import Planted, planted_in
 
@@ -33,16 +34,11 @@ def rows(assignment: Assignment) -> list[Planted]:
     return planted_in(assignment)
 
 
-def scores_samples(unit: str) -> bool:
-    """Whether a unit is the accuracy of a trained model's samples: there is no formula to be mistaken about."""
-    return ".prepare_" in unit
-
-
 def test_every_unit_names_at_least_three_misconceptions(assignment: Assignment, rows: list[Planted]) -> None:
     named = {
         unit.name: {row.words for row in rows if row.unit == unit.name and row.words and not is_generic(row.words)}
         for unit in assignment.units
-        if not scores_samples(unit.name)
+        if not needs_weights(unit)  # the accuracy of samples has no formula to be mistaken about
     }
     assert {unit: words for unit, words in named.items() if len(words) < LEAST} == {}
 

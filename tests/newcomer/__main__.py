@@ -25,22 +25,21 @@ def main() -> None:
     """Parse the command line, play, print."""
     parser = argparse.ArgumentParser(prog="python -m tests.newcomer", description=__doc__)
     parser.add_argument("assignments", nargs="*", default=assignment_names(), help="default: all")
-    parser.add_argument("--samples", type=int, help="of one evaluation; default: as the manifest says")
     arguments = parser.parse_args()
     worked, named, planted = True, 0, 0
     for assignment in map(load_assignment, arguments.assignments):
         with tempfile.TemporaryDirectory() as folder:
             handout = hand_out(assignment, Path(folder, "course"))
-            worked &= _play(NewStudent(assignment, handout, Path(folder, "home")), arguments.samples)
+            worked &= _play(NewStudent(assignment, handout, Path(folder, "home")))
             found = _misconceptions(assignment, handout, Path(folder))
         named, planted = named + sum(found), planted + len(found)
     print(f"misconceptions: {named} of {planted} named")
     sys.exit(0 if worked and named >= planted - MAY_BE_UNNAMED else 1)
 
 
-def _play(student: NewStudent, samples: int | None) -> bool:
+def _play(student: NewStudent) -> bool:
     started, worked = time.monotonic(), True
-    for step in full_marks(student, samples if student.assignment.checkpoints else None):
+    for step in full_marks(student):
         seconds, started = time.monotonic() - started, time.monotonic()
         print(f"{student.assignment.id}: {step.name}: {'worked' if step.worked else 'FAILED'} ({seconds:.0f} s)")
         if not step.worked:

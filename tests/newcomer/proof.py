@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,14 +11,17 @@ from typing import NamedTuple
 
 from autograder.assignment import Assignment
 from autograder.grading.engine import Engine
+from autograder.grading.report import Report
 from autograder.intake import read_submission
 
 from ..checks.planting import messages
 from ..checks.tables import Planted, planted_in
+from ..mutation.verdicts import needs_weights
 from .misconceptions import MISCONCEPTIONS
 from .student import NewStudent
 
 SEED = 6
+UPLOAD = "submission.zip"
 
 
 class Step(NamedTuple):
@@ -43,31 +45,48 @@ def hand_out(assignment: Assignment, folder: Path) -> Path:
     return folder / f"{assignment.id}.zip"
 
 
-def full_marks(student: NewStudent, samples: int | None = None) -> Iterator[Step]:
+def full_marks(student: NewStudent, generate: bool = True) -> Iterator[Step]:
     """Fill the notebooks, export, check, zip, and be graded; ends after the first step that fails.
 
     Args:
         student: with an unpacked folder.
-        samples: generated samples of one evaluation, where samples are scored; default: as the manifest says.
+        generate: score the samples of trained models, too, where there are such: that takes minutes.
     """
     notebooks = student.fill_in()
     student.bring_weights()
     for name, command in {
         "export": ("-m", "tools.export", *notebooks),
         "public checks": ("-m", "pytest"),
-        "zip": ("-m", "tools.zip", "-o", "submission.zip"),
+        "zip": ("-m", "tools.zip", "-o", UPLOAD),
     }.items():
         done = student.run(*command)
         yield Step(name, done.returncode == 0, done.stdout)
         if done.returncode:
             return
+    yield _graded(student) if generate or not student.assignment.checkpoints else _graded_without_samples(student)
+
+
+def _graded(student: NewStudent) -> Step:
+    """By the command of the instructor."""
     results = student.folder / "results"
-    options = ["--samples", samples] if samples else []
-    said = _genlab("grade", student.folder / "submission.zip", "-a", student.assignment.id, "-o", results, *options)
-    report = json.loads((results / "report.json").read_text("utf-8"))
-    earned = {unit["name"]: (unit["earned"], unit["points"]) for unit in _units(report)}
-    lost = {name: pair for name, pair in earned.items() if pair[0] != pair[1]}
-    yield Step("grade", bool(earned) and not lost and not report["run"]["problem"], f"lost: {lost}\n{said}")
+    said = _genlab("grade", student.folder / UPLOAD, "-a", student.assignment.id, "-o", results)
+    return _judged(Report.model_validate_json((results / "report.json").read_text("utf-8")), said)
+
+
+def _graded_without_samples(student: NewStudent) -> Step:
+    assignment = student.assignment
+    submission = read_submission([student.folder / UPLOAD], assignment)
+    units = {unit.name for unit in assignment.units if not needs_weights(unit)}
+    with Engine(assignment) as engine:
+        report = engine.grade(submission, SEED, only=units)
+    step = _judged(report, f"missing: {submission.missing + submission.missing_checkpoints}")
+    return step._replace(worked=step.worked and not (submission.missing or submission.missing_checkpoints))
+
+
+def _judged(report: Report, said: str) -> Step:
+    lost = {unit.name: unit.earned for unit in report.units if unit.checks and unit.earned < unit.points}
+    checked = any(unit.checks for unit in report.units)
+    return Step("grade", checked and not lost and not report.run.problem, f"lost: {lost}\n{said}")
 
 
 def chosen(assignment: Assignment) -> list[Planted]:
@@ -98,13 +117,9 @@ def what_is_said(student: NewStudent, row: Planted, engine: Engine) -> list[str]
     return messages(report, row.unit)
 
 
-def _units(report: dict[str, list[dict[str, list[dict[str, list[dict[str, float]]]]]]]) -> Iterator[dict[str, float]]:
-    return (unit for part in report["parts"] for question in part["questions"] for unit in question["units"])
-
-
 def _genlab(*arguments: object) -> str:
     command = [str(Path(sys.executable).with_name("genlab")), *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
