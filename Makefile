@@ -27,7 +27,7 @@ $(READY): requirements.txt pyproject.toml
 
 # Two halves of about equal length, one for each of two cores.
 HALF := tests/sandbox tests/threats tests/exports tests/intake tests/mutation tests/solutions tests/test_cli.py \
-    tests/checks/test_svhn_vae.py
+    tests/checks/test_svhn_vae.py tests/newcomer tests/notebooks tests/release
 
 test: lint types
 	$(MAKE) --no-print-directory -j2 test-half test-rest

@@ -113,7 +113,7 @@ TINY: dict[str, dict[str, Any]] = {
         "STEPS": 10,
         "DDIM_STEPS": (2, 5),
         "SAMPLES": 10,
-        "TEST_LIMIT": 8,
+        "TEST_LIMIT": 100,  # some of each class
         "SEED": 1,
     },
 }

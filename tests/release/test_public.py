@@ -19,6 +19,7 @@ from autograder.grading import expect, fail, fetch, points, public, value_and_gr
 from autograder.grading.reference import load_reference
 from autograder.grading.sampling import expect_normal
 from autograder.grading.seeds import Draw, derive_seed
+from autograder.language import _, speaking
 from autograder.release import public as releasing
 from autograder.release.bundle import parse_masters, released
 from autograder.release.folder import ReleaseError, stamp, write_folder
@@ -91,10 +92,11 @@ def test_the_stubs_are_told_that_nothing_is_implemented(
 ) -> None:
     found = outcomes[f"{name}/stub"]
     assert list(found) == titles(releases[name])
+    with speaking(load_assignment(name).language):
+        before, _function, after = _("question {question}: {function}: not implemented yet").partition("{function}")
     for title, text in found.items():
-        question = title.partition(" ")[0]
-        assert text.startswith(f"question {question}: "), (title, text)
-        assert "not implemented yet" in text
+        assert text.startswith(before.format(question=title.partition(" ")[0])), (title, text)
+        assert text.endswith(after.lstrip(": \xa0"))  # or it needs another one, which is not
         assert "\n" not in text
 
 
