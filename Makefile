@@ -2,6 +2,7 @@
 # make test   lint, types, tests
 # make security  plants all threats of docs/security.md, and writes what came of them
 # make mutants   every mistake that can be planted in the masters; the tests grade every third
+# make planted   all misconceptions of the assignment that takes longest; the tests plant every third of them
 # make fuzz   hostile inputs for everything that reads a stranger's, for MINUTES=10
 # make bench  seconds per submission, beside the plain way
 # make messages  sentences of the source into the catalogues of autograder/locale, which are compiled
@@ -13,7 +14,7 @@ DEMO := ift6135_h25
 MINUTES := 10
 export OMP_NUM_THREADS := 1
 
-.PHONY: setup test test-half test-rest lint types demo fuzz bench release messages clean security mutants
+.PHONY: setup test test-half test-rest lint types demo fuzz bench release messages clean security mutants planted
 
 setup: $(READY)
 
@@ -26,8 +27,8 @@ $(READY): requirements.txt pyproject.toml
 	touch $@
 
 # Two halves of about equal length, one for each of two cores.
-HALF := tests/sandbox tests/threats tests/exports tests/intake tests/mutation tests/solutions tests/test_cli.py \
-    tests/checks/test_svhn_vae.py tests/newcomer tests/notebooks tests/release
+HALF := tests/sandbox tests/threats tests/exports tests/intake tests/mutation tests/solutions \
+    tests/checks/test_svhn_vae.py tests/newcomer tests/notebooks
 
 test: lint types
 	$(MAKE) --no-print-directory -j2 test-half test-rest
@@ -55,6 +56,9 @@ security: $(READY)
 
 mutants: $(READY)
 	set -e; for name in $(notdir $(patsubst %/,%,$(dir $(wildcard solutions/*/assignment.toml)))); do $(BIN)/python -m tests.mutation $$name; done
+
+planted: $(READY)
+	GENLAB_EVERY=1 $(BIN)/python -m pytest -q tests/checks/test_cmput328_f24_diffusion.py tests/checks/test_cmput328_f24_networks.py
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)

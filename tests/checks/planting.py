@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from autograder.grading.report import Report
+
+EVERY = int(os.environ.get("GENLAB_EVERY", "3"))
+"""Of the rows that take long to grade, one of so many is planted; `make planted` plants them all."""
+
+_Row = TypeVar("_Row")
+
+
+def sampled(rows: Sequence[_Row]) -> Sequence[_Row]:
+    """One of `EVERY` rows."""
+    return rows[::EVERY]
 
 
 def with_solution(text: str, label: str, body: str) -> str:

@@ -14,7 +14,7 @@ from autograder.intake.submission import digest_of
 
 from .cmput328_f24_diffusion_misconceptions import PLANTED
 from .cmput328_f24_diffusion_variants import VARIANTS
-from .planting import replaced, with_solution
+from .planting import replaced, sampled, with_solution
 
 UNITS = frozenset(PLANTED)
 Grade = Callable[..., Report]
@@ -82,7 +82,9 @@ def planted(text: str, row: Row) -> str:
     return with_solution(text, row.label, row.body)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.unit.removeprefix('models.')}: {row.hint or row.body}")
+@pytest.mark.parametrize(
+    "row", sampled(ROWS), ids=lambda row: f"{row.unit.removeprefix('models.')}: {row.hint or row.body}"
+)
 def test_the_planted_mistake_is_caught_and_named(grade: Grade, f24_sources: dict[str, str], row: Row) -> None:
     report = grade(planted(f24_sources["models.py"], row), only=frozenset({row.unit}))
     [unit] = [unit for unit in report.units if unit.name == row.unit]
